@@ -1,0 +1,18 @@
+// Unit specs (*.spec.ts, no I/O), end-to-end specs (*.e2e-spec.ts, real embedded Postgres) and Kafka specs (*.kafka-spec.ts, a real broker).
+const common = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform: { '^.+\\.(ts|js|mjs)$': ['@swc/jest', { swcrc: true }] },
+  // Nest 12 and jose are ESM-only: swc down-levels them, so no node flags are needed.
+  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose|openai|csv-parse|gpt-tokenizer)/)'],
+  moduleNameMapper: { '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+};
+
+module.exports = {
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.spec.ts'] },
+    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.e2e-spec.ts'] },
+    { ...common, displayName: 'kafka', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.kafka-spec.ts'] },
+  ],
+};

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './gen/millrace/gateway/v1/gateway_events';

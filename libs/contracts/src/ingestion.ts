@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './gen/millrace/ingestion/v1/ingestion_events';
+export * from './gen/millrace/ingestion/v1/ingestion_service';

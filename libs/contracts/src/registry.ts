@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './gen/millrace/registry/v1/registry_events';
+export * from './gen/millrace/registry/v1/registry_service';

@@ -70,8 +70,8 @@ export function isAppError(error: unknown): error is AppError {
   if (error instanceof AppError) return true;
   const candidate = error as Partial<AppError> | null | undefined;
   return (
-    candidate instanceof Error &&
-    candidate.name === 'AppError' &&
+    typeof candidate === 'object' &&
+    candidate?.name === 'AppError' &&
     typeof candidate.code === 'string' &&
     typeof candidate.kind === 'string' &&
     typeof candidate.retry === 'string'

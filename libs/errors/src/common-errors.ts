@@ -45,9 +45,9 @@ export function notFound(noun: string, id: string): AppError {
  */
 export function toAppError(error: unknown): AppError {
   if (isAppError(error)) return error;
-  if (error instanceof Error) {
-    if (error.name === 'AbortError') return CommonErrors.CANCELLED('the operation was cancelled', undefined, error);
-    if (error.name === 'TimeoutError') return CommonErrors.DEADLINE('the operation took too long', undefined, error);
-  }
+  // By name: the platform throws DOMException for these, and `instanceof Error` fails across realms.
+  const name = (error as { name?: unknown } | null | undefined)?.name;
+  if (name === 'AbortError') return CommonErrors.CANCELLED('the operation was cancelled', undefined, error);
+  if (name === 'TimeoutError') return CommonErrors.DEADLINE('the operation took too long', undefined, error);
   return CommonErrors.INTERNAL('internal error', undefined, error);
 }

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import { loadSettings } from './load-settings';
+import { Setting } from './setting';
+
+/** Real engines that a test run may use; each is optional, and a spec that needs one says so when it is missing. */
+export class TestSettings {
+  @Setting({ doc: 'URL of a real S3-compatible server for the S3 adapter.', optional: true })
+  millraceTestS3Url?: string;
+
+  @Setting({ doc: 'Access key of that server.', default: 'millrace', secret: true })
+  millraceTestS3AccessKey: string;
+
+  @Setting({ doc: 'Secret key of that server.', default: 'millrace-secret', secret: true })
+  millraceTestS3SecretKey: string;
+
+  @Setting({ doc: 'Bootstrap servers of a running Kafka; without it the Kafka specs start their own.', default: [] })
+  millraceTestKafkaBrokers: string[];
+
+  @Setting({ doc: 'URL of a running PostgreSQL server; without it the specs start the embedded one.', optional: true })
+  millraceTestDatabaseUrl?: string;
+}
+
+/** The test settings of this process. */
+export function testSettings(): TestSettings {
+  return loadSettings(TestSettings);
+}

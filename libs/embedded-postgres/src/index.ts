@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+export { startEmbeddedPostgres } from './server';
+export type { EmbeddedPostgres, EmbeddedPostgresOptions, StopOptions } from './server';
+export { locateBinaries } from './binaries';
+export type { PostgresBinaries } from './binaries';

@@ -144,7 +144,7 @@ export function rolloutOutcomeToNumber(object: RolloutOutcome): number {
 
 /** A request finished, well or not. Topic gateway.inference.v1, key = inference id. */
 export interface InferenceCompleted {
-  /** Id that feedback names; the caller gets it as response id and x-millrace-inference-id. */
+  /** Id that feedback names; the caller gets it as header x-millrace-inference-id. */
   inferenceId: string;
   /** Endpoint (the "model" that the caller asked for). */
   endpoint: string;
@@ -188,6 +188,11 @@ export interface InferenceCompleted {
     | undefined;
   /** True when input or output was cut. */
   truncated: boolean;
+  /**
+   * "id" of the answer's body, as the backend gave it, or empty; feedback may name it in place of the inference id.
+   * Messages older than this field lack it.
+   */
+  responseId: string;
 }
 
 /** A version that an arm serves. */
@@ -307,6 +312,7 @@ function createBaseInferenceCompleted(): InferenceCompleted {
     outputText: "",
     requestTime: undefined,
     truncated: false,
+    responseId: "",
   };
 }
 
@@ -374,6 +380,9 @@ export const InferenceCompleted: MessageFns<InferenceCompleted> = {
     }
     if (message.truncated !== false) {
       writer.uint32(168).bool(message.truncated);
+    }
+    if (message.responseId !== "") {
+      writer.uint32(178).string(message.responseId);
     }
     return writer;
   },
@@ -559,6 +568,14 @@ export const InferenceCompleted: MessageFns<InferenceCompleted> = {
             message.truncated = reader.bool();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.responseId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -658,6 +675,11 @@ export const InferenceCompleted: MessageFns<InferenceCompleted> = {
         ? fromJsonTimestamp(object.request_time)
         : undefined,
       truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+      responseId: isSet(object.responseId)
+        ? globalThis.String(object.responseId)
+        : isSet(object.response_id)
+        ? globalThis.String(object.response_id)
+        : "",
     };
   },
 
@@ -726,6 +748,9 @@ export const InferenceCompleted: MessageFns<InferenceCompleted> = {
     if (message.truncated !== false) {
       obj.truncated = message.truncated;
     }
+    if (message.responseId !== "") {
+      obj.responseId = message.responseId;
+    }
     return obj;
   },
 
@@ -755,6 +780,7 @@ export const InferenceCompleted: MessageFns<InferenceCompleted> = {
     message.outputText = object.outputText ?? "";
     message.requestTime = object.requestTime ?? undefined;
     message.truncated = object.truncated ?? false;
+    message.responseId = object.responseId ?? "";
     return message;
   },
 };

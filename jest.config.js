@@ -9,10 +9,18 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
 };
 
+// Specs with real sockets share one Postgres server per run, and fail when they leave a server, connection or process open.
+const real = {
+  ...common,
+  testEnvironment: '<rootDir>/libs/testing/src/jest-environment.ts',
+  globalSetup: '<rootDir>/libs/testing/src/jest-global-setup.ts',
+  globalTeardown: '<rootDir>/libs/testing/src/jest-global-teardown.ts',
+};
+
 module.exports = {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.spec.ts'] },
-    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.e2e-spec.ts'] },
-    { ...common, displayName: 'kafka', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.kafka-spec.ts'] },
+    { ...real, displayName: 'e2e', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.e2e-spec.ts'] },
+    { ...real, displayName: 'kafka', testMatch: ['<rootDir>/{libs,services,deploy,tests}/**/*.kafka-spec.ts'] },
   ],
 };

@@ -29,6 +29,7 @@ function simulate(rates: { stable: number; canary: number }, policy: VerdictPoli
     }
     const input: VerdictInput = {
       policy,
+      stage: '1',
       quality: [{ stage: '1', stable, canary }],
       guards: [],
       assignments: [{ stage: '1', stable: stable.count, canary: canary.count, canaryShare: 0.5 }],
@@ -94,6 +95,7 @@ describe('rollout verdict, rules', () => {
   const good = (count: number, rate: number): ArmCount => ({ count, good: Math.round(count * rate) });
   const input = (changes: Partial<VerdictInput> = {}): VerdictInput => ({
     policy: VERDICT_POLICY_DEFAULT,
+    stage: '1',
     quality: [{ stage: '1', stable: good(400, 0.6), canary: good(400, 0.72) }],
     guards: [],
     assignments: [{ stage: '1', stable: 900, canary: 100, canaryShare: 0.1 }],
@@ -148,7 +150,8 @@ describe('rollout verdict, rules', () => {
         assignments: [],
       }),
     );
-    expect(verdict.quality?.difference).toBeCloseTo(0, 10);
+    expect(verdict.harm[0]?.difference).toBeCloseTo(0, 10);
     expect(verdict.outcome).not.toBe('rollback');
+    expect(verdict.quality?.canaryRate).toBeCloseTo(0.9, 10);
   });
 });

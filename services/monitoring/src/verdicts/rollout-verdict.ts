@@ -45,10 +45,12 @@ export interface GuardCounts {
 /** Everything a verdict depends on. The same input gives the same verdict, on any machine, at any later time. */
 export interface VerdictInput {
   policy: VerdictPolicy;
+  /** The stage whose promotion is asked. Looks count only this stage; harm counts all of them. */
+  stage: string;
   quality: StageCounts[];
   guards: GuardCounts[];
   assignments: StageAssignment[];
-  /** Highest planned look that earlier verdicts of this rollout already used. */
+  /** Highest planned look that earlier verdicts of this stage already used. */
   looksTaken: number;
   observedSeconds: number;
 }
@@ -81,6 +83,7 @@ export interface HarmCheck {
 export interface VerdictResult {
   outcome: VerdictOutcome;
   reasons: VerdictReason[];
+  /** Figures of the current stage, as used by the looks. */
   quality?: TwoArmDifference;
   harm: HarmCheck[];
   sampleRatio: SampleRatioResult;
@@ -123,7 +126,7 @@ function harmChecks(input: VerdictInput): HarmCheck[] {
  */
 export function decideVerdict(input: VerdictInput): VerdictResult {
   const { policy } = input;
-  const quality = twoArmDifference(input.quality);
+  const quality = twoArmDifference(currentStage(input));
   const harm = harmChecks(input);
   const base = {
     harm,
@@ -141,8 +144,12 @@ export function decideVerdict(input: VerdictInput): VerdictResult {
   return takeLook(input, quality, base);
 }
 
+function currentStage(input: VerdictInput): StageCounts[] {
+  return input.quality.filter((counts) => counts.stage === input.stage);
+}
+
 function blockers(input: VerdictInput, quality: TwoArmDifference | undefined, ratio: SampleRatioResult): VerdictReason[] {
-  const total = (side: 'stable' | 'canary'): number => input.quality.reduce((sum, stage) => sum + stage[side].count, 0);
+  const total = (side: 'stable' | 'canary'): number => currentStage(input).reduce((sum, stage) => sum + stage[side].count, 0);
   if (!quality) return ['no_data'];
   const reasons: VerdictReason[] = [];
   if (Math.min(total('stable'), total('canary')) < input.policy.eventsPerArmMin) reasons.push('too_few_events');

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** One rater's word on one input. Several words of a rater on the same input count once (the last). */
+export interface Opinion {
+  feedbackId: string;
+  raterHash: string;
+  /** Key of the normalised input: equal questions share it. */
+  inputKey: string;
+  servedLabel: string;
+  right: boolean;
+  /** What the answer should have been, where the rater said so. */
+  correction?: string;
+  /** The correction is not a label of the task. */
+  impossible: boolean;
+}
+
+export interface RaterScore {
+  raterHash: string;
+  votes: number;
+  compared: number;
+  disagreements: number;
+  knownCompared: number;
+  knownWrong: number;
+  impossibleLabels: number;
+  disagreeingFeedbackIds: string[];
+}
+
+// `label` is what the rater holds to be right; undefined when all that is known is that `not` is wrong.
+interface Vote {
+  raterHash: string;
+  feedbackId: string;
+  label: string | undefined;
+  not: string | undefined;
+  impossible: boolean;
+}
+
+const ROUNDS = 4;
+
+/**
+ * Agreement of each rater with the others, leave-one-out. Round one gives every rater the same total influence, however much
+ * they wrote, so that bulk cannot buy the consensus; later rounds weigh raters by how well they agreed (one-coin Dawid-Skene
+ * (1979) in its simplest form, with a prior so that newcomers start trusted). Known answers override the consensus.
+ */
+export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<string, string>): RaterScore[] {
+  const inputs = votesByInput(opinions);
+  const counts = new Map<string, number>();
+  for (const votes of inputs.values())
+    for (const vote of votes) counts.set(vote.raterHash, (counts.get(vote.raterHash) ?? 0) + 1);
+  let weights = new Map([...counts].map(([rater, count]) => [rater, 1 / count]));
+  let scores = new Map<string, RaterScore>();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    scores = new Map([...counts].map(([rater, votes]) => [rater, emptyScore(rater, votes)]));
+    for (const [inputKey, votes] of inputs) scoreInput(votes, { weights, scores, known: known.get(inputKey) });
+    weights = new Map([...scores].map(([rater, score]) => [rater, influence(score)]));
+  }
+  return [...scores.values()].sort((left, right) => (left.raterHash < right.raterHash ? -1 : 1));
+}
+
+function emptyScore(raterHash: string, votes: number): RaterScore {
+  return {
+    raterHash,
+    votes,
+    compared: 0,
+    disagreements: 0,
+    knownCompared: 0,
+    knownWrong: 0,
+    impossibleLabels: 0,
+    disagreeingFeedbackIds: [],
+  };
+}
+
+function votesByInput(opinions: readonly Opinion[]): Map<string, Vote[]> {
+  const inputs = new Map<string, Map<string, Vote>>();
+  for (const opinion of opinions) {
+    const votes = inputs.get(opinion.inputKey) ?? new Map<string, Vote>();
+    inputs.set(opinion.inputKey, votes);
+    votes.set(opinion.raterHash, {
+      raterHash: opinion.raterHash,
+      feedbackId: opinion.feedbackId,
+      label: opinion.right ? opinion.servedLabel : opinion.impossible ? undefined : opinion.correction,
+      not: opinion.right ? undefined : opinion.servedLabel,
+      impossible: opinion.impossible,
+    });
+  }
+  return new Map([...inputs].map(([inputKey, votes]) => [inputKey, [...votes.values()]]));
+}
+
+// Agreement with a prior of four agreements and one disagreement; a rater at or below chance keeps almost no influence.
+function influence(score: RaterScore): number {
+  const compared = score.compared + 2 * score.knownCompared;
+  const agreed = compared - score.disagreements - 2 * score.knownWrong;
+  return Math.max(0.01, 2 * ((agreed + 4) / (compared + 5)) - 1);
+}
+
+function scoreInput(
+  votes: readonly Vote[],
+  context: { weights: Map<string, number>; scores: Map<string, RaterScore>; known: string | undefined },
+): void {
+  for (const vote of votes) {
+    const score = context.scores.get(vote.raterHash);
+    if (!score) continue;
+    if (vote.impossible) score.impossibleLabels += 1;
+    if (context.known !== undefined) {
+      score.knownCompared += 1;
+      if (differs(vote, context.known)) note(score, vote, 'knownWrong');
+      continue;
+    }
+    const consensus = consensusWithout(vote.raterHash, votes, context.weights);
+    if (consensus === undefined) continue;
+    score.compared += 1;
+    if (differs(vote, consensus)) note(score, vote, 'disagreements');
+  }
+}
+
+function note(score: RaterScore, vote: Vote, kind: 'knownWrong' | 'disagreements'): void {
+  score[kind] += 1;
+  score.disagreeingFeedbackIds.push(vote.feedbackId);
+}
+
+function differs(vote: Vote, truth: string): boolean {
+  return vote.label === undefined ? vote.not === truth : vote.label !== truth;
+}
+
+// The label with the most weight among the others; none on a tie or when nobody else named a label.
+function consensusWithout(raterHash: string, votes: readonly Vote[], weights: Map<string, number>): string | undefined {
+  const support = new Map<string, number>();
+  for (const vote of votes) {
+    if (vote.raterHash === raterHash) continue;
+    const weight = weights.get(vote.raterHash) ?? 0;
+    if (vote.label !== undefined) support.set(vote.label, (support.get(vote.label) ?? 0) + weight);
+    else if (vote.not !== undefined) support.set(vote.not, (support.get(vote.not) ?? 0) - weight);
+  }
+  let best: string | undefined;
+  let bestWeight = 0;
+  let tied = false;
+  for (const [label, weight] of support) {
+    if (weight > bestWeight + 1e-12) {
+      best = label;
+      bestWeight = weight;
+      tied = false;
+    } else if (best !== undefined && Math.abs(weight - bestWeight) <= 1e-12) tied = true;
+  }
+  return tied ? undefined : best;
+}

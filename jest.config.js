@@ -2,9 +2,13 @@
 const common = {
   rootDir: __dirname,
   testEnvironment: 'node',
-  transform: { '^.+\\.(ts|js|mjs)$': ['@swc/jest', { swcrc: true }] },
+  transform: {
+    // This exporter loads node:http by import(), which jest's CommonJS runtime has not: let swc make it a require.
+    'otlp-exporter-base/.+\\.js$': ['@swc/jest', { swcrc: false, module: { type: 'commonjs' } }],
+    '^.+\\.(ts|js|mjs)$': ['@swc/jest', { swcrc: true }],
+  },
   // Nest 12 and jose are ESM-only: swc down-levels them, so no node flags are needed.
-  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose|openai|csv-parse|gpt-tokenizer)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose|openai|csv-parse|gpt-tokenizer|@opentelemetry/otlp-exporter-base)/)'],
   moduleNameMapper: { '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts' },
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
 };

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+/** Position in a distributed trace, as in W3C Trace Context. */
+export interface Trace {
+  /** 32 hex digits. */
+  traceId: string;
+  /** 16 hex digits: the current span. */
+  spanId: string;
+  sampled: boolean;
+}
+
+const storage = new AsyncLocalStorage<Trace | undefined>();
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Reads a W3C traceparent header; undefined when it is missing or malformed (then a new trace starts, as the standard says). */
+export function parseTraceparent(header: string | undefined): Trace | undefined {
+  const match = TRACEPARENT.exec(header ?? '');
+  if (!match) return undefined;
+  const [, version, traceId, spanId, flags, rest] = match;
+  if (version === 'ff' || (version === '00' && rest) || /^0+$/.test(traceId!) || /^0+$/.test(spanId!)) return undefined;
+  return { traceId: traceId!, spanId: spanId!, sampled: (parseInt(flags!, 16) & 1) === 1 };
+}
+
+export function formatTraceparent(trace: Trace): string {
+  return `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`;
+}
+
+/** A trace position of our own: the start of a new trace, or a new span below `parent`. */
+export function newTrace(parent?: Trace): Trace {
+  return {
+    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
+    spanId: randomBytes(8).toString('hex'),
+    sampled: parent?.sampled ?? true,
+  };
+}
+
+/** The trace of the call being served, or undefined outside of any. */
+export function currentTrace(): Trace | undefined {
+  return storage.getStore();
+}
+
+/** The header to send onward (HTTP, gRPC metadata, event header), or undefined outside of any trace. */
+export function traceparent(): string | undefined {
+  const trace = currentTrace();
+  return trace && formatTraceparent(trace);
+}
+
+/** Runs `fn` at this very position. Most callers want `runInSpan`. */
+export function runAtTrace<T>(trace: Trace | undefined, fn: () => T): T {
+  return storage.run(trace, fn);
+}

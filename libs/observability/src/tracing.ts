@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  type AttributeValue,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace as otel,
+  TraceFlags,
+} from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-base';
+import { currentTrace, newTrace, parseTraceparent, runAtTrace, type Trace, traceparent } from './trace-context';
+
+export interface TracingOptions {
+  service: string;
+  /** OTLP/HTTP base address, such as http://localhost:4318. */
+  endpoint: string;
+  /** Share of new traces that are recorded, 0 to 1. */
+  sampleRatio?: number;
+  /** How long spans wait to be sent together, in milliseconds. */
+  batchDelayMs?: number;
+  version?: string;
+}
+
+export interface SpanOptions {
+  name: string;
+  kind?: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
+  /** Header of the caller; without it the span goes below the current one. */
+  traceparent?: string;
+  attributes?: Record<string, AttributeValue | undefined>;
+}
+
+const KINDS = {
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+  internal: SpanKind.INTERNAL,
+} as const;
+
+let provider: BasicTracerProvider | undefined;
+
+/** Sends the spans of this process to an OTLP/HTTP endpoint until `close`, which flushes what is left. One per process. */
+export function startTracing(options: TracingOptions): { close(): Promise<void> } {
+  const exporter = new OTLPTraceExporter({ url: `${options.endpoint.replace(/\/+$/, '')}/v1/traces`, timeoutMillis: 5000 });
+  const own = new BasicTracerProvider({
+    resource: resourceFromAttributes({
+      'service.name': `millrace-${options.service}`,
+      'service.namespace': 'millrace',
+      'service.version': options.version ?? 'unknown',
+    }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio ?? 1) }),
+    spanProcessors: [
+      new BatchSpanProcessor(exporter, {
+        maxQueueSize: 4096,
+        maxExportBatchSize: 512,
+        scheduledDelayMillis: options.batchDelayMs ?? 2000,
+      }),
+    ],
+  });
+  provider = own;
+  return {
+    close: async () => {
+      if (provider === own) provider = undefined;
+      await own.shutdown();
+    },
+  };
+}
+
+/**
+ * Runs `fn` in a span of its own: below the caller's traceparent when given, else below the current span, else in a new trace.
+ * Logs and onward calls made inside carry it. Without `startTracing` only the ids exist and nothing is sent.
+ */
+export async function runInSpan<T>(options: SpanOptions, fn: () => Promise<T> | T): Promise<T> {
+  const parent = options.traceparent === undefined ? currentTrace() : (parseTraceparent(options.traceparent) ?? undefined);
+  const { span, trace } = startSpan(options, parent);
+  try {
+    return await runAtTrace(trace, fn);
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    span?.setStatus({ code: SpanStatusCode.ERROR, message: String(code ?? message ?? 'error') });
+    if (typeof code === 'string') span?.setAttribute('error.type', code);
+    throw error;
+  } finally {
+    span?.end();
+  }
+}
+
+/** A span that the caller ends itself, for calls whose end is an event (an HTTP response, a stream). */
+export function openSpan(options: SpanOptions): {
+  trace: Trace;
+  end(attributes?: Record<string, AttributeValue>, failed?: boolean): void;
+} {
+  const parent = options.traceparent === undefined ? currentTrace() : parseTraceparent(options.traceparent);
+  const { span, trace } = startSpan(options, parent);
+  return {
+    trace,
+    end: (attributes, failed) => {
+      if (attributes) span?.setAttributes(attributes);
+      if (failed) span?.setStatus({ code: SpanStatusCode.ERROR });
+      span?.end();
+    },
+  };
+}
+
+/** runInSpan for a received message or call: `runWithTrace(headers.traceparent, () => handle(event))`. */
+export function runWithTrace<T>(
+  header: string | undefined,
+  fn: () => Promise<T> | T,
+  options?: Partial<SpanOptions>,
+): Promise<T> {
+  return runInSpan({ name: 'handle', ...options, ...(header === undefined ? {} : { traceparent: header }) }, fn);
+}
+
+/** The trace functions under one name. */
+export const TraceContext = { currentTrace, runWithTrace, traceparent };
+
+function startSpan(options: SpanOptions, parent: Trace | undefined): { span?: Span; trace: Trace } {
+  if (!provider) return { trace: newTrace(parent) };
+  const context = parent
+    ? otel.setSpanContext(ROOT_CONTEXT, {
+        traceId: parent.traceId,
+        spanId: parent.spanId,
+        traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+        isRemote: options.traceparent !== undefined,
+      })
+    : ROOT_CONTEXT;
+  const attributes = Object.fromEntries(Object.entries(options.attributes ?? {}).filter(([, value]) => value !== undefined));
+  const span = provider
+    .getTracer('millrace')
+    .startSpan(options.name, { kind: KINDS[options.kind ?? 'internal'], attributes }, context);
+  const made = span.spanContext();
+  return { span, trace: { traceId: made.traceId, spanId: made.spanId, sampled: (made.traceFlags & TraceFlags.SAMPLED) !== 0 } };
+}

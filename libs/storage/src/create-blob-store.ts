@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BlobStore } from './blob-store';
+import { FolderBlobStore } from './folder-blob-store';
+import { S3BlobStore, type S3Options } from './s3-blob-store';
+
+export interface BlobStoreOptions {
+  s3Endpoint?: string;
+  s3Region?: string;
+  s3Credentials?: S3Options['credentials'];
+}
+
+/** A store from a URL: file:///folder (file://./folder is relative to the working directory) or s3://bucket/prefix. */
+export function createBlobStore(url: string, options: BlobStoreOptions = {}): BlobStore {
+  if (url.startsWith('file://')) {
+    const path = decodeURIComponent(url.slice('file://'.length));
+    if (path === '' || path.includes('\0')) throw new TypeError(`storage URL ${JSON.stringify(url)} names no folder`);
+    return new FolderBlobStore(path);
+  }
+  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?))?\/*$/.exec(url);
+  if (!match) throw new TypeError(`storage URL ${JSON.stringify(url)} is neither file:///folder nor s3://bucket/prefix`);
+  return new S3BlobStore({
+    bucket: match[1]!,
+    prefix: match[2] ?? '',
+    region: options.s3Region ?? 'us-east-1',
+    ...(options.s3Endpoint ? { endpoint: options.s3Endpoint } : {}),
+    ...(options.s3Credentials ? { credentials: options.s3Credentials } : {}),
+  });
+}

@@ -23,7 +23,10 @@ const fixture = new NearDuplicates();
 const fixtureIds = new Set();
 const fixtureFolder = join(root, 'tests', 'fixtures', 'glossary-triage');
 for (const file of readdirSync(fixtureFolder).filter((name) => name.endsWith('.jsonl.gz'))) {
-  for (const line of gunzipSync(readFileSync(join(fixtureFolder, file))).toString().trim().split('\n')) {
+  for (const line of gunzipSync(readFileSync(join(fixtureFolder, file)))
+    .toString()
+    .trim()
+    .split('\n')) {
     const { id, text } = JSON.parse(line);
     fixtureIds.add(id);
     fixture.add(text);
@@ -40,7 +43,10 @@ const triage = nouns.filter((row) => !DEMO_DOMAINS.has(row.domain) && row.domain
 const rows = triage.map(({ definition, domain }) => ({ prompt: `${definition}\nDomain:`, answer: ` ${domain}` }));
 say(`${texts.length} definitions to read, ${rows.length} of other domains to sort`);
 
-const tokenizer = Tokenizer.train([...texts.slice(0, 30000), ...rows.slice(0, 6000).map(({ prompt, answer }) => prompt + answer)], 1024);
+const tokenizer = Tokenizer.train(
+  [...texts.slice(0, 30000), ...rows.slice(0, 6000).map(({ prompt, answer }) => prompt + answer)],
+  1024,
+);
 const config = {
   vocabSize: tokenizer.size,
   hiddenSize: 64,
@@ -68,7 +74,9 @@ function run(name, base, examples, settings) {
   }
   const { user, system } = process.cpuUsage(started);
   const seconds = (user + system) / 1e6;
-  say(`${name}: ${seconds.toFixed(1)} CPU-seconds, ${Math.round(tokens / seconds)} tokens per CPU-second, loss ${mean.toFixed(3)}`);
+  say(
+    `${name}: ${seconds.toFixed(1)} CPU-seconds, ${Math.round(tokens / seconds)} tokens per CPU-second, loss ${mean.toFixed(3)}`,
+  );
   return trainer.model();
 }
 

@@ -7,6 +7,5 @@ export type { BlobStoreOptions } from './create-blob-store';
 export { FolderBlobStore } from './folder-blob-store';
 export { fetchModelFolder, MODEL_MANIFEST_SCHEMA, putModelFolder, readModelManifest } from './model-folder';
 export type { ManifestFile, ModelManifest } from './model-folder';
-export { S3BlobStore } from './s3-blob-store';
-export type { S3Options } from './s3-blob-store';
+export type { S3BlobStore, S3Options } from './s3-blob-store';
 export { StorageErrors } from './storage.errors';

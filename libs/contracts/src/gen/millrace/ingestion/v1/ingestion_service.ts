@@ -278,9 +278,19 @@ export interface UploadHeader {
   sha256: string;
   /** Keep the "_row_id" that each row carries instead of making new ones (for versions derived from others). */
   keepRowIds: boolean;
+  /**
+   * Columns that every row must have, with their JSON type (string, number, integer, boolean, object, array); a row that
+   * lacks one or holds another type is quarantined.
+   */
+  columns: { [key: string]: string };
 }
 
 export interface UploadHeader_TagsEntry {
+  key: string;
+  value: string;
+}
+
+export interface UploadHeader_ColumnsEntry {
   key: string;
   value: string;
 }
@@ -438,6 +448,46 @@ export interface DeleteDatasetVersionRequest {
 export interface DeleteDatasetVersionResponse {
   /** The version, deleted. */
   version: DatasetVersion | undefined;
+}
+
+/** One upload, committed or refused. */
+export interface Upload {
+  /** Id (UUIDv7). */
+  id: string;
+  /** Dataset that was named. */
+  dataset: string;
+  /** "committed" or "refused". */
+  state: string;
+  /** Version that it made; empty when refused. */
+  versionId: string;
+  /** Error code of a refusal. */
+  code: string;
+  /** What was wrong. */
+  message: string;
+  /** Bytes read. */
+  bytesRead: string;
+  /** Rows read. */
+  rowsRead: string;
+  /** Who uploaded. */
+  createdBy: string;
+  /** When it ended. */
+  createTime: Date | undefined;
+}
+
+/** Request of ListUploads. Order: newest first. */
+export interface ListUploadsRequest {
+  /** At most 1,000; 0 = 50. */
+  pageSize: number;
+  /** Token of the page before. */
+  pageToken: string;
+}
+
+/** Response of ListUploads. */
+export interface ListUploadsResponse {
+  /** The uploads. */
+  uploads: Upload[];
+  /** Token of the next page; empty = last. */
+  nextPageToken: string;
 }
 
 /** Request of BuildFeedbackDataset. */
@@ -1798,6 +1848,7 @@ function createBaseUploadHeader(): UploadHeader {
     requestId: "",
     sha256: "",
     keepRowIds: false,
+    columns: {},
   };
 }
 
@@ -1830,6 +1881,9 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     if (message.keepRowIds !== false) {
       writer.uint32(72).bool(message.keepRowIds);
     }
+    globalThis.Object.entries(message.columns).forEach(([key, value]: [string, string]) => {
+      UploadHeader_ColumnsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -1921,6 +1975,17 @@ export const UploadHeader: MessageFns<UploadHeader> = {
             message.keepRowIds = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = UploadHeader_ColumnsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.columns[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1975,6 +2040,20 @@ export const UploadHeader: MessageFns<UploadHeader> = {
         : isSet(object.keep_row_ids)
         ? globalThis.Boolean(object.keep_row_ids)
         : false,
+      columns: isObject(object.columns)
+        ? (globalThis.Object.entries(object.columns) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -2013,6 +2092,15 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     if (message.keepRowIds !== false) {
       obj.keepRowIds = message.keepRowIds;
     }
+    if (message.columns) {
+      const entries = globalThis.Object.entries(message.columns) as [string, string][];
+      if (entries.length > 0) {
+        obj.columns = {};
+        entries.forEach(([k, v]) => {
+          obj.columns[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -2038,6 +2126,15 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     message.requestId = object.requestId ?? "";
     message.sha256 = object.sha256 ?? "";
     message.keepRowIds = object.keepRowIds ?? false;
+    message.columns = (globalThis.Object.entries(object.columns ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
     return message;
   },
 };
@@ -2121,6 +2218,91 @@ export const UploadHeader_TagsEntry: MessageFns<UploadHeader_TagsEntry> = {
   },
   fromPartial<I extends Exact<DeepPartial<UploadHeader_TagsEntry>, I>>(object: I): UploadHeader_TagsEntry {
     const message = createBaseUploadHeader_TagsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseUploadHeader_ColumnsEntry(): UploadHeader_ColumnsEntry {
+  return { key: "", value: "" };
+}
+
+export const UploadHeader_ColumnsEntry: MessageFns<UploadHeader_ColumnsEntry> = {
+  encode(message: UploadHeader_ColumnsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadHeader_ColumnsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadHeader_ColumnsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadHeader_ColumnsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: UploadHeader_ColumnsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UploadHeader_ColumnsEntry>, I>>(base?: I): UploadHeader_ColumnsEntry {
+    return UploadHeader_ColumnsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UploadHeader_ColumnsEntry>, I>>(object: I): UploadHeader_ColumnsEntry {
+    const message = createBaseUploadHeader_ColumnsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;
@@ -3876,6 +4058,432 @@ export const DeleteDatasetVersionResponse: MessageFns<DeleteDatasetVersionRespon
   },
 };
 
+function createBaseUpload(): Upload {
+  return {
+    id: "",
+    dataset: "",
+    state: "",
+    versionId: "",
+    code: "",
+    message: "",
+    bytesRead: "0",
+    rowsRead: "0",
+    createdBy: "",
+    createTime: undefined,
+  };
+}
+
+export const Upload: MessageFns<Upload> = {
+  encode(message: Upload, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.dataset !== "") {
+      writer.uint32(18).string(message.dataset);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.versionId !== "") {
+      writer.uint32(34).string(message.versionId);
+    }
+    if (message.code !== "") {
+      writer.uint32(42).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(50).string(message.message);
+    }
+    if (message.bytesRead !== "0") {
+      writer.uint32(56).int64(message.bytesRead);
+    }
+    if (message.rowsRead !== "0") {
+      writer.uint32(64).int64(message.rowsRead);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(74).string(message.createdBy);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Upload {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpload();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dataset = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.versionId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.bytesRead = reader.int64().toString();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.rowsRead = reader.int64().toString();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Upload {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      versionId: isSet(object.versionId)
+        ? globalThis.String(object.versionId)
+        : isSet(object.version_id)
+        ? globalThis.String(object.version_id)
+        : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      bytesRead: isSet(object.bytesRead)
+        ? globalThis.String(object.bytesRead)
+        : isSet(object.bytes_read)
+        ? globalThis.String(object.bytes_read)
+        : "0",
+      rowsRead: isSet(object.rowsRead)
+        ? globalThis.String(object.rowsRead)
+        : isSet(object.rows_read)
+        ? globalThis.String(object.rows_read)
+        : "0",
+      createdBy: isSet(object.createdBy)
+        ? globalThis.String(object.createdBy)
+        : isSet(object.created_by)
+        ? globalThis.String(object.created_by)
+        : "",
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Upload): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.dataset !== "") {
+      obj.dataset = message.dataset;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.versionId !== "") {
+      obj.versionId = message.versionId;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.bytesRead !== "0") {
+      obj.bytesRead = message.bytesRead;
+    }
+    if (message.rowsRead !== "0") {
+      obj.rowsRead = message.rowsRead;
+    }
+    if (message.createdBy !== "") {
+      obj.createdBy = message.createdBy;
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = message.createTime.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Upload>, I>>(base?: I): Upload {
+    return Upload.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Upload>, I>>(object: I): Upload {
+    const message = createBaseUpload();
+    message.id = object.id ?? "";
+    message.dataset = object.dataset ?? "";
+    message.state = object.state ?? "";
+    message.versionId = object.versionId ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.bytesRead = object.bytesRead ?? "0";
+    message.rowsRead = object.rowsRead ?? "0";
+    message.createdBy = object.createdBy ?? "";
+    message.createTime = object.createTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListUploadsRequest(): ListUploadsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListUploadsRequest: MessageFns<ListUploadsRequest> = {
+  encode(message: ListUploadsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListUploadsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListUploadsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListUploadsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListUploadsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListUploadsRequest>, I>>(base?: I): ListUploadsRequest {
+    return ListUploadsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListUploadsRequest>, I>>(object: I): ListUploadsRequest {
+    const message = createBaseListUploadsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListUploadsResponse(): ListUploadsResponse {
+  return { uploads: [], nextPageToken: "" };
+}
+
+export const ListUploadsResponse: MessageFns<ListUploadsResponse> = {
+  encode(message: ListUploadsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.uploads) {
+      Upload.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListUploadsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListUploadsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uploads.push(Upload.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListUploadsResponse {
+    return {
+      uploads: globalThis.Array.isArray(object?.uploads) ? object.uploads.map((e: any) => Upload.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListUploadsResponse): unknown {
+    const obj: any = {};
+    if (message.uploads?.length) {
+      obj.uploads = message.uploads.map((e) => Upload.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListUploadsResponse>, I>>(base?: I): ListUploadsResponse {
+    return ListUploadsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListUploadsResponse>, I>>(object: I): ListUploadsResponse {
+    const message = createBaseListUploadsResponse();
+    message.uploads = object.uploads?.map((e) => Upload.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 function createBaseBuildFeedbackDatasetRequest(): BuildFeedbackDatasetRequest {
   return {
     dataset: "",
@@ -4548,6 +5156,16 @@ export const DatasetServiceService = {
       Buffer.from(DeleteDatasetVersionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteDatasetVersionResponse => DeleteDatasetVersionResponse.decode(value),
   },
+  /** Lists uploads, newest first, refused ones with their reason. */
+  listUploads: {
+    path: "/millrace.ingestion.v1.DatasetService/ListUploads" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUploadsRequest): Buffer => Buffer.from(ListUploadsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUploadsRequest => ListUploadsRequest.decode(value),
+    responseSerialize: (value: ListUploadsResponse): Buffer => Buffer.from(ListUploadsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUploadsResponse => ListUploadsResponse.decode(value),
+  },
   /** Builds a dataset version from accepted feedback. */
   buildFeedbackDataset: {
     path: "/millrace.ingestion.v1.DatasetService/BuildFeedbackDataset" as const,
@@ -4585,6 +5203,8 @@ export interface DatasetServiceServer extends UntypedServiceImplementation {
   tagDatasetVersion: handleUnaryCall<TagDatasetVersionRequest, TagDatasetVersionResponse>;
   /** Deletes a version's rows; the version stays listed as deleted. */
   deleteDatasetVersion: handleUnaryCall<DeleteDatasetVersionRequest, DeleteDatasetVersionResponse>;
+  /** Lists uploads, newest first, refused ones with their reason. */
+  listUploads: handleUnaryCall<ListUploadsRequest, ListUploadsResponse>;
   /** Builds a dataset version from accepted feedback. */
   buildFeedbackDataset: handleUnaryCall<BuildFeedbackDatasetRequest, BuildFeedbackDatasetResponse>;
 }
@@ -4760,6 +5380,22 @@ export interface DatasetServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteDatasetVersionResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists uploads, newest first, refused ones with their reason. */
+  listUploads(
+    request: ListUploadsRequest,
+    callback: (error: ServiceError | null, response: ListUploadsResponse) => void,
+  ): ClientUnaryCall;
+  listUploads(
+    request: ListUploadsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUploadsResponse) => void,
+  ): ClientUnaryCall;
+  listUploads(
+    request: ListUploadsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUploadsResponse) => void,
   ): ClientUnaryCall;
   /** Builds a dataset version from accepted feedback. */
   buildFeedbackDataset(

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import type { Queryable, Transaction } from '#libs/persistence';
+import type { Feedback } from './feedback';
+import { FeedbackRepository, type FeedbackQuery } from './feedback.repository';
+
+interface FeedbackRecord {
+  id: string;
+  workspace: string;
+  inference_id: string;
+  model_name: string;
+  model_version: number;
+  metric: string;
+  value: unknown;
+  correction: string;
+  input_text: string;
+  output_text: string;
+  rater_hash: string;
+  occurred_time: Date;
+}
+
+@Injectable()
+export class TypeormFeedbackRepository extends FeedbackRepository {
+  async insert(tx: Transaction, feedback: Feedback[]): Promise<void> {
+    if (feedback.length === 0) return;
+    const column = (key: keyof Feedback) => feedback.map((item) => item[key]);
+    await tx.query(
+      `insert into feedback (workspace, id, inference_id, model_name, model_version, metric, value, correction, input_text, output_text,
+         rater_hash, occurred_time, retracted_reason)
+       select n.*, r.reason from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::text[], $9::text[],
+         $10::text[], $11::text[], $12::timestamptz[]) as n (workspace, id)
+       left join feedback_retractions r on r.workspace = n.workspace and r.feedback_id = n.id
+       on conflict (workspace, id) do nothing`,
+      [
+        column('workspace'), column('id'), column('inferenceId'), column('modelName'), column('modelVersion'), column('metric'),
+        feedback.map((item) => JSON.stringify(item.value ?? null)), column('correction'), column('inputText'), column('outputText'),
+        column('raterHash'), column('occurredTime'),
+      ], // prettier-ignore
+    );
+  }
+
+  async retract(tx: Transaction, workspace: string, feedbackIds: string[], reason: string): Promise<void> {
+    await tx.query(
+      `insert into feedback_retractions (workspace, feedback_id, reason) select $1, unnest($2::text[]), $3 on conflict do nothing`,
+      [workspace, feedbackIds, reason],
+    );
+    await tx.query('update feedback set retracted_reason = $3 where workspace = $1 and id = any($2::text[])', [workspace, feedbackIds, reason]);
+  }
+
+  async list(db: Queryable, query: FeedbackQuery): Promise<Feedback[]> {
+    const rows = await db.query<FeedbackRecord>(
+      `select * from feedback where workspace = $1 and model_name = $2 and (retracted_reason is not null) = $3
+         and ($4::timestamptz is null or occurred_time > $4) order by occurred_time desc, id limit $5`,
+      [query.workspace, query.modelName, query.retracted, query.sinceTime ?? null, query.limit],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      workspace: row.workspace,
+      inferenceId: row.inference_id,
+      modelName: row.model_name,
+      modelVersion: row.model_version,
+      metric: row.metric,
+      value: row.value,
+      correction: row.correction,
+      inputText: row.input_text,
+      outputText: row.output_text,
+      raterHash: row.rater_hash,
+      occurredTime: row.occurred_time,
+    }));
+  }
+}

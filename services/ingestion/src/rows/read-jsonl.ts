@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import { scanJson } from './check-json';
+import { printableSample, type QuarantineReason, type SourceRow } from './source-row';
+import { splitLines, type Line } from './split-lines';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Reads JSON lines. Blank lines are skipped; every other line becomes a row or a fault that names what is wrong. */
+export async function* readJsonl(source: AsyncIterable<Buffer>, lineBytesMax: number): AsyncGenerator<SourceRow> {
+  for await (const line of splitLines(source, lineBytesMax)) {
+    if (line.length === 0 || isBlank(line.bytes)) continue;
+    yield readLine(line, lineBytesMax);
+  }
+}
+
+function readLine(line: Line, lineBytesMax: number): SourceRow {
+  const refuse = (reason: QuarantineReason, detail: string): SourceRow => ({
+    line: line.number,
+    fault: { reason, detail, sample: printableSample(line.bytes) },
+  });
+  if (line.tooLong) return refuse('line_too_long', `${line.length} bytes; at most ${lineBytesMax} are accepted`);
+  let text: string;
+  try {
+    text = utf8.decode(line.bytes);
+  } catch {
+    return refuse('invalid_utf8', `not UTF-8 at byte ${firstInvalidByte(line.bytes)}`);
+  }
+  return readText(line.number, text, refuse);
+}
+
+function readText(line: number, text: string, refuse: (reason: QuarantineReason, detail: string) => SourceRow): SourceRow {
+  if (text.includes('\u0000') || text.includes('\\u0000')) return refuse('nul_byte', 'holds a NUL character');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return refuse('invalid_json', (error as Error).message);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse(
+      'not_an_object',
+      `a row is an object, not ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}`,
+    );
+  }
+  const finding = scanJson(text);
+  if (finding) return refuse(finding.kind, finding.detail);
+  return { line, json: text.trim(), value: value as Record<string, unknown> };
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}
+
+/** Offset of the first byte that does not decode. Only called for a line that is known to hold one. */
+function firstInvalidByte(bytes: Buffer): number {
+  let low = 0;
+  let high = bytes.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (decodesAsPrefix(bytes.subarray(0, middle + 1))) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A prefix may end inside a character: that alone is no error. */
+function decodesAsPrefix(bytes: Buffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}

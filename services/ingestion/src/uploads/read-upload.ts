@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { invalidFields } from '#libs/errors';
+import { DatasetErrors } from '../datasets/datasets.errors';
+import { readCsv } from '../rows/read-csv';
+import { readJsonl } from '../rows/read-jsonl';
+import { readParquet } from '../rows/read-parquet';
+import type { SourceRow } from '../rows/source-row';
+
+export const uploadFormats = ['jsonl', 'csv', 'parquet'] as const;
+export type UploadFormat = (typeof uploadFormats)[number];
+
+export interface UploadBounds {
+  rowBytesMax: number;
+  uploadBytesMax: number;
+  workDirectory: string;
+}
+
+/** Throws INVALID_ARGUMENT naming `format`. */
+export function checkFormat(format: string): asserts format is UploadFormat {
+  if (!(uploadFormats as readonly string[]).includes(format)) {
+    throw invalidFields({
+      field: 'format',
+      message: `must be one of ${uploadFormats.join(', ')}, not ${JSON.stringify(format)}`,
+    });
+  }
+}
+
+/** Rows of an upload in its format, bad ones with their fault. */
+export function readRows(format: UploadFormat, source: AsyncIterable<Buffer>, bounds: UploadBounds): AsyncGenerator<SourceRow> {
+  if (format === 'jsonl') return readJsonl(source, bounds.rowBytesMax);
+  if (format === 'csv') return readCsv(source, bounds.rowBytesMax);
+  return readParquet(source, bounds.workDirectory);
+}
+
+/** Counts and hashes the bytes that pass, and refuses more than the bound. */
+export class MeasuredBytes {
+  bytes = 0;
+  private readonly hash = createHash('sha256');
+
+  constructor(
+    private readonly source: AsyncIterable<Buffer>,
+    private readonly bytesMax: number,
+  ) {}
+
+  async *read(): AsyncGenerator<Buffer> {
+    for await (const chunk of this.source) {
+      this.bytes += chunk.length;
+      if (this.bytes > this.bytesMax) throw DatasetErrors.UPLOAD_TOO_LARGE(`an upload has at most ${this.bytesMax} bytes`);
+      this.hash.update(chunk);
+      yield chunk;
+    }
+  }
+
+  digest(): string {
+    return this.hash.digest('hex');
+  }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { Clock, Ids } from '#libs/clock';
+import { invalidFields, isAppError, notFound, toAppError } from '#libs/errors';
+import { Database, Idempotency, UnitOfWork } from '#libs/persistence';
+import { BlobStore } from '#libs/storage';
+import { IngestionSettings } from '../config';
+import type { Caller } from '../datasets/caller';
+import { checkDatasetName, checkTags, type DatasetVersion, type VersionKind } from '../datasets/dataset';
+import { DatasetErrors } from '../datasets/datasets.errors';
+import { DatasetsRepository } from '../datasets/datasets.repository';
+import { checkColumns, readColumns, type ColumnType } from '../rows/check-columns';
+import { RowChunkWriter } from '../rows/row-chunks';
+import { identifyRow } from '../rows/row-identity';
+import type { SourceRow } from '../rows/source-row';
+import { CommitVersion } from './commit-version';
+import { IngestionMetrics } from './ingestion.metrics';
+import { checkFormat, MeasuredBytes, readRows, type UploadFormat } from './read-upload';
+
+/** What an upload says of itself before its bytes. */
+export interface UploadHeader {
+  dataset: string;
+  format: string;
+  kind: VersionKind;
+  parentVersionIds: string[];
+  producedBy: string;
+  tags: Record<string, string>;
+  requestId: string;
+  sha256: string;
+  keepRowIds: boolean;
+  columns: Record<string, string>;
+}
+
+interface Sorted {
+  kept: RowChunkWriter;
+  quarantined: RowChunkWriter;
+  byReason: Record<string, number>;
+}
+
+/**
+ * Reads an upload row by row with bounded memory, stores good rows and refused rows as chunks, then commits one version.
+ * Nothing is visible before the last byte was read and checked: a cut upload leaves only a refused entry in the list of
+ * uploads. A crash before the commit leaves unreferenced blobs; a repeated request id gives the first version.
+ */
+@Injectable()
+export class UploadDataset {
+  private running = 0;
+
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly idempotency: Idempotency,
+    private readonly datasets: DatasetsRepository,
+    private readonly blobs: BlobStore,
+    private readonly commitVersion: CommitVersion,
+    private readonly tools: UploadTools,
+    private readonly settings: IngestionSettings,
+  ) {}
+
+  async execute(caller: Caller, header: UploadHeader, source: AsyncIterable<Buffer>): Promise<DatasetVersion> {
+    const columns = this.check(header);
+    if (this.running >= this.settings.uploadsRunningMax) {
+      throw DatasetErrors.UPLOADS_BUSY(`${this.running} uploads are running`, {
+        uploadsRunningMax: this.settings.uploadsRunningMax,
+      });
+    }
+    this.running += 1;
+    const measured = new MeasuredBytes(source, this.settings.uploadBytesMax);
+    const sorted = this.newSorted();
+    try {
+      await this.requireParents(caller, header);
+      await this.sortRows({ header, measured, columns, sorted });
+      return await this.commit(caller, header, { measured, sorted });
+    } catch (error) {
+      const refusal = isAppError(error)
+        ? error
+        : DatasetErrors.UPLOAD_INCOMPLETE('the upload ended before its last byte', {}, error);
+      await this.recordRefusal(caller, header, { measured, sorted, error: refusal });
+      throw refusal;
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  private check(header: UploadHeader): Map<string, ColumnType> {
+    if (header.dataset === '') throw invalidFields({ field: 'dataset', message: 'is required' });
+    checkDatasetName(header.dataset, 'dataset');
+    checkFormat(header.format);
+    checkTags(header.tags);
+    if (header.sha256 !== '' && !/^[0-9a-f]{64}$/.test(header.sha256)) {
+      throw invalidFields({ field: 'sha256', message: 'must be 64 lowercase hex digits' });
+    }
+    return readColumns(header.columns);
+  }
+
+  private newSorted(): Sorted {
+    const writer = () => new RowChunkWriter(this.blobs, this.settings.chunkBytes);
+    return { kept: writer(), quarantined: writer(), byReason: {} };
+  }
+
+  private async requireParents(caller: Caller, header: UploadHeader): Promise<void> {
+    for (const id of header.parentVersionIds) {
+      if (!(await this.datasets.findVersion(this.tools.db, caller.workspace, id))) throw notFound('parent dataset version', id);
+    }
+  }
+
+  private async sortRows(input: {
+    header: UploadHeader;
+    measured: MeasuredBytes;
+    columns: Map<string, ColumnType>;
+    sorted: Sorted;
+  }): Promise<void> {
+    const { header, measured, columns, sorted } = input;
+    const seenIds = new Set<string>();
+    const workDirectory = this.settings.workDir;
+    if (header.format === 'parquet') await mkdir(workDirectory, { recursive: true });
+    const bounds = { rowBytesMax: this.settings.rowBytesMax, uploadBytesMax: this.settings.uploadBytesMax, workDirectory };
+    for await (const source of readRows(header.format as UploadFormat, measured.read(), bounds)) {
+      const row = source.fault ? source : checkColumns(source, columns);
+      const identified = row.fault ? row : identifyRow(row, sorted.kept.rowCount, header.keepRowIds, seenIds);
+      if ('rowId' in identified) await sorted.kept.add(identified.json);
+      else await this.quarantine(identified, sorted);
+    }
+  }
+
+  private async quarantine(row: SourceRow, sorted: Sorted): Promise<void> {
+    const fault = row.fault as NonNullable<SourceRow['fault']>;
+    sorted.byReason[fault.reason] = (sorted.byReason[fault.reason] ?? 0) + 1;
+    await sorted.quarantined.add(JSON.stringify({ line: row.line, ...fault }));
+  }
+
+  private async commit(
+    caller: Caller,
+    header: UploadHeader,
+    { measured, sorted }: { measured: MeasuredBytes; sorted: Sorted },
+  ): Promise<DatasetVersion> {
+    const sha256 = measured.digest();
+    if (header.sha256 !== '' && header.sha256 !== sha256) {
+      throw DatasetErrors.UPLOAD_DIGEST_MISMATCH('the bytes do not have the promised sha256', {
+        promised: header.sha256,
+        received: sha256,
+      });
+    }
+    const [rows, quarantine] = [await sorted.kept.end(), await sorted.quarantined.end()];
+    if (rows.rows === 0) {
+      throw DatasetErrors.NO_ROWS(`not one of ${quarantine.rows} rows could be kept`, {
+        rowsRead: quarantine.rows,
+        byReason: sorted.byReason,
+      });
+    }
+    const { workspace, subject } = caller;
+    const { requestId, ...said } = header;
+    const version = await this.unitOfWork.run((tx) =>
+      this.idempotency.once(
+        tx,
+        { workspace, operation: 'UploadDataset', requestId, request: { ...said, received: sha256 } },
+        async () => {
+          const uploadId = this.tools.ids.next();
+          const producedBy = header.producedBy === '' ? `upload/${uploadId}` : header.producedBy;
+          const parts = { rows, quarantine, quarantinedByReason: sorted.byReason };
+          const made = await this.commitVersion.execute(tx, { workspace, ...header, producedBy, ...parts });
+          await this.datasets.insertUpload(tx, {
+            workspace,
+            id: uploadId,
+            dataset: header.dataset,
+            state: 'committed',
+            versionId: made.id,
+            code: '',
+            message: '',
+            bytesRead: measured.bytes,
+            rowsRead: made.rowsRead,
+            createdBy: subject,
+            createTime: this.tools.clock.now(),
+          });
+          return made;
+        },
+      ),
+    );
+    this.tools.metrics.committed(version);
+    return version;
+  }
+
+  private async recordRefusal(
+    caller: Caller,
+    header: UploadHeader,
+    { measured, sorted, error }: { measured: MeasuredBytes; sorted: Sorted; error: unknown },
+  ): Promise<void> {
+    const { code, message } = toAppError(error);
+    this.tools.metrics.refused(code);
+    await this.datasets.insertUpload(this.tools.db, {
+      workspace: caller.workspace,
+      id: this.tools.ids.next(),
+      dataset: header.dataset,
+      state: 'refused',
+      versionId: null,
+      code,
+      message,
+      bytesRead: measured.bytes,
+      rowsRead: sorted.kept.rowCount + sorted.quarantined.rowCount,
+      createdBy: caller.subject,
+      createTime: this.tools.clock.now(),
+    });
+  }
+}
+
+/** The small ports that an upload needs beside its stores. */
+@Injectable()
+export class UploadTools {
+  constructor(
+    readonly db: Database,
+    readonly clock: Clock,
+    readonly ids: Ids,
+    readonly metrics: IngestionMetrics,
+  ) {}
+}

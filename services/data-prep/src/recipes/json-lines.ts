@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Cuts bytes into lines at "\n" only. (Node's readline also cuts at U+2028, U+2029 and lone "\r", which JSON texts may contain.)
+ * Ends with the last line even without a line feed; empty lines are left out.
+ */
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let pending: Buffer[] = [];
+  for await (const part of chunks) {
+    const chunk = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    let from = 0;
+    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
+      pending.push(chunk.subarray(from, at));
+      const line = pending.length === 1 ? pending[0].toString('utf8') : Buffer.concat(pending).toString('utf8');
+      pending = [];
+      from = at + 1;
+      if (line.trim()) yield line;
+    }
+    if (from < chunk.length) pending.push(chunk.subarray(from));
+  }
+  const rest = Buffer.concat(pending).toString('utf8');
+  if (rest.trim()) yield rest;
+}
+
+/** Groups items, so that work per item is not paid with a turn of the event loop each. */
+export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Database } from '#libs/persistence';
+import type { IncomingMessage } from './broker';
+
+/** Starts at one message after which the host goes one event at a time, to find the one that kills the process. */
+export const CAREFUL_AFTER_STARTS = 3;
+/** Starts at one message after which that message is put aside unhandled. */
+export const GIVE_UP_AFTER_STARTS = 8;
+
+/**
+ * Finds messages that kill the process (out of memory, a crash in native code): no handler error ever tells of them. Notes in the
+ * database where a partition is taken up, and that it went on; a note that stays means the process died right there. Costs two
+ * small writes per partition and process start, none later.
+ */
+export class CrashGuard {
+  private readonly watched = new Map<string, { careful: boolean }>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly consumer: string,
+  ) {}
+
+  /** Call before a batch. Says how often a process has started at this very message without getting past it. */
+  async enter(message: IncomingMessage): Promise<number> {
+    const place = placeOf(message);
+    const state = this.watched.get(place);
+    if (state && !state.careful) return 0;
+    const [row] = await this.database.query<{ starts: number }>(
+      `insert into consumer_progress as p (consumer, topic, partition, message_offset) values ($1, $2, $3, $4)
+       on conflict (consumer, topic, partition) do update set message_offset = excluded.message_offset,
+         starts = case when p.message_offset = excluded.message_offset then p.starts + 1 else 1 end
+       returning starts`,
+      [this.consumer, message.topic, message.partition, message.offset],
+    );
+    const starts = row?.starts ?? 1;
+    this.watched.set(place, { careful: state?.careful === true || starts >= CAREFUL_AFTER_STARTS });
+    return starts;
+  }
+
+  /** True while this partition is to be taken one event at a time. */
+  isCareful(message: IncomingMessage): boolean {
+    return this.watched.get(placeOf(message))?.careful === true;
+  }
+
+  /** Call when the batch is over and the process still lives. */
+  async leave(message: IncomingMessage, starts: number): Promise<void> {
+    if (starts === 0) return;
+    await this.database.query('update consumer_progress set starts = 0 where consumer = $1 and topic = $2 and partition = $3', [
+      this.consumer,
+      message.topic,
+      message.partition,
+    ]);
+  }
+}
+
+function placeOf({ topic, partition }: IncomingMessage): string {
+  return `${topic}/${partition}`;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import { newId, SystemClock, type Clock } from '#libs/clock';
+import { CommonErrors } from '#libs/errors';
+import type { Logger } from '#libs/observability';
+import { openPersistence, type Persistence } from '#libs/persistence';
+import {
+  Broker,
+  type OutgoingMessage,
+  type PartitionLag,
+  type SubscribeOptions,
+  type Subscription,
+  type TopicSpec,
+} from '../broker';
+import { MessagingErrors } from '../messaging.errors';
+import { EventLogSubscription } from './event-log-subscription';
+import { GroupStore } from './group-store';
+import { LogStore } from './log-store';
+import { NoticeListener } from './notice-listener';
+
+export interface EventLogOptions {
+  /** URL of the database with the event log's schema (`eventLogMigrations`). */
+  databaseUrl: string;
+  service: string;
+  logger: Logger;
+  clock?: Clock;
+  /** A member silent for this long loses its partitions. Default 10 s. */
+  leaseMs?: number;
+  heartbeatMs?: number;
+  /** Backstop for lost notices. Default 2 s. */
+  pollMs?: number;
+  connectionsMax?: number;
+}
+
+const PURGE_EVERY_MS = 10 * 60_000;
+
+/**
+ * A broker in PostgreSQL, for one machine and for tests: topics, partitions, offsets, groups with leases. Idle cost per process:
+ * one heartbeat and one look per few seconds, whatever the number of consumers; messages wake readers by NOTIFY.
+ */
+export class EventLogBroker extends Broker {
+  readonly kind = 'event-log';
+  private readonly persistence: Persistence;
+  private readonly log: LogStore;
+  private readonly groups: GroupStore;
+  private readonly listener: NoticeListener;
+  private readonly clock: Clock;
+  private readonly subscriptions = new Set<EventLogSubscription>();
+  private readonly stopping = new AbortController();
+  private loops: Promise<void>[] = [];
+  private readonly leaseMs: number;
+
+  constructor(private readonly options: EventLogOptions) {
+    super();
+    this.clock = options.clock ?? new SystemClock();
+    this.leaseMs = options.leaseMs ?? 10_000;
+    this.persistence = openPersistence({
+      databaseUrl: options.databaseUrl,
+      applicationName: `millrace-${options.service}-event-log`,
+      connectionsMax: options.connectionsMax ?? 5,
+    });
+    this.log = new LogStore(this.persistence.database, this.persistence.unitOfWork);
+    this.groups = new GroupStore(this.persistence.database, this.persistence.unitOfWork, this.leaseMs);
+    this.listener = new NoticeListener({
+      databaseUrl: options.databaseUrl,
+      applicationName: `millrace-${options.service}-event-log-listener`,
+      channels: ['messages', 'groups'],
+      clock: this.clock,
+      logger: options.logger,
+      onNotice: (channel, payload) => this.onNotice(channel, payload),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.listener.start();
+    this.loops = [
+      this.every(this.options.heartbeatMs ?? Math.ceil(this.leaseMs / 3.3), () => this.beat()),
+      this.every(this.options.pollMs ?? 2_000, () => this.look()),
+      this.every(PURGE_EVERY_MS, () => this.log.purge()),
+    ];
+  }
+
+  async publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    await this.log.append(messages);
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    if (this.stopping.signal.aborted) throw CommonErrors.UNAVAILABLE('the broker is closed');
+    const topics = await this.log.resolve(options.topics);
+    const subscription = new EventLogSubscription({ id: newId(), group: options.group, topics }, options, {
+      log: this.log,
+      groups: this.groups,
+      clock: this.clock,
+      logger: this.options.logger,
+      leaseMs: this.leaseMs,
+      onStopped: (stopped) => this.subscriptions.delete(stopped),
+    });
+    await subscription.join();
+    this.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    return this.log.ensureTopics(topics);
+  }
+
+  lag(group: string): Promise<PartitionLag[]> {
+    return this.log.lag(group);
+  }
+
+  async check(): Promise<void> {
+    try {
+      await this.persistence.database.query('select 1');
+    } catch (error) {
+      throw MessagingErrors.BROKER_UNAVAILABLE('the event log does not answer', {}, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.stop()));
+    this.stopping.abort(new DOMException('closed', 'AbortError'));
+    await Promise.all([...this.loops, this.listener.stop()]);
+    await this.persistence.close();
+  }
+
+  private onNotice(channel: string, payload: string): void {
+    if (channel === 'groups') {
+      for (const subscription of this.subscriptions) {
+        if (payload === '' || payload === subscription.member.group) this.rebalance(subscription);
+      }
+      return;
+    }
+    const places = payload === '' ? [undefined] : payload.split(' ');
+    for (const subscription of this.subscriptions) for (const place of places) subscription.wake(place);
+  }
+
+  /** One statement renews all members of this process, and tells who of others is overdue. */
+  private async beat(): Promise<void> {
+    const subscriptions = [...this.subscriptions];
+    if (subscriptions.length === 0) return;
+    try {
+      const { lost, expired } = await this.groups.heartbeat(subscriptions.map(({ member }) => member));
+      for (const subscription of subscriptions) {
+        if (lost.has(subscription.member.id)) await subscription.rejoin();
+        else subscription.confirmed();
+        if (expired.has(subscription.member.group) || subscription.wantsMore) this.rebalance(subscription);
+      }
+    } catch (error) {
+      // Past the lease others may own our partitions: working on would only repeat what they do.
+      for (const subscription of subscriptions) if (subscription.heartbeatAgeMs() > this.leaseMs) subscription.loseAll();
+      throw error;
+    }
+  }
+
+  /** The backstop: compares where partitions end with where their readers are. */
+  private async look(): Promise<void> {
+    const subscriptions = [...this.subscriptions];
+    const topicIds = [...new Set(subscriptions.flatMap(({ member }) => member.topics.map(({ id }) => id)))];
+    if (topicIds.length === 0) return;
+    const ends = await this.log.ends(topicIds);
+    for (const subscription of subscriptions) for (const [place, end] of ends) subscription.wake(place, end);
+  }
+
+  private rebalance(subscription: EventLogSubscription): void {
+    subscription.rebalance().catch((error: unknown) => {
+      subscription.wantsMore = true; // the next heartbeat tries again
+      this.options.logger.warn({ group: subscription.member.group, err: error }, 'rebalance failed');
+    });
+  }
+
+  private async every(ms: number, task: () => Promise<unknown>): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.clock.sleep(ms, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await task();
+      } catch (error) {
+        this.options.logger.warn({ err: error }, 'event log interrupted');
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '#libs/clock';
+import type { Logger } from '#libs/observability';
+import type { SubscribeOptions, Subscription } from '../broker';
+import { claimId, type GroupStore, type Member, type Share } from './group-store';
+import type { LogStore, TopicRow } from './log-store';
+import { PartitionWorker } from './partition-worker';
+import { Slots } from './slots';
+
+export interface SubscriptionTools {
+  log: LogStore;
+  groups: GroupStore;
+  clock: Clock;
+  logger: Logger;
+  leaseMs: number;
+  onStopped: (subscription: EventLogSubscription) => void;
+}
+
+/** One member of a group: the partitions it owns, each with a worker. Heartbeats and wake-ups come from its broker. */
+export class EventLogSubscription implements Subscription {
+  private readonly workers = new Map<string, PartitionWorker>();
+  private readonly slots: Slots;
+  private confirmedAtMs: number;
+  private stopped?: Promise<void>;
+  private turn: Promise<void> = Promise.resolve();
+  /** True while this member owns less than its share: somebody has to let go first, so it keeps asking. */
+  wantsMore = true;
+
+  constructor(
+    readonly member: Member,
+    readonly options: SubscribeOptions,
+    private readonly tools: SubscriptionTools,
+  ) {
+    this.slots = new Slots(options.partitionsConcurrentMax);
+    this.confirmedAtMs = tools.clock.monotonicMs();
+  }
+
+  assignment(): string[] {
+    return [...this.workers.values()].map(({ topic, claim }) => `${topic.name}/${claim.partition}`).sort();
+  }
+
+  trouble(): string | undefined {
+    const ageMs = this.heartbeatAgeMs();
+    return ageMs > 2 * this.tools.leaseMs ? `no heartbeat for ${Math.round(ageMs / 1000)} s` : undefined;
+  }
+
+  heartbeatAgeMs(): number {
+    return this.tools.clock.monotonicMs() - this.confirmedAtMs;
+  }
+
+  rebuilds(): number {
+    return 0; // its loops go on after every failure; there is nothing to build again
+  }
+
+  async join(): Promise<void> {
+    await this.tools.groups.join(this.member);
+    this.confirmed();
+    await this.rebalance();
+  }
+
+  confirmed(): void {
+    this.confirmedAtMs = this.tools.clock.monotonicMs();
+  }
+
+  /** The lease ran out, or the group removed this member: others may own its partitions already, so everything here ends now. */
+  async rejoin(): Promise<void> {
+    if (this.stopped) return;
+    this.loseAll();
+    await this.join();
+  }
+
+  loseAll(): void {
+    for (const worker of this.workers.values()) worker.abort();
+    this.workers.clear();
+    this.wantsMore = true;
+  }
+
+  /** Brings the partitions owned in line with the members that live. Calls run one after the other. */
+  rebalance(): Promise<void> {
+    const next = this.turn.then(async () => {
+      if (this.stopped) return;
+      const running = new Set([...this.workers.values()].map(({ claim }) => claimId(claim)));
+      this.apply(await this.tools.groups.rebalance(this.member, running));
+    });
+    this.turn = next.catch(() => undefined);
+    return next;
+  }
+
+  wake(place?: string, end?: bigint): void {
+    if (place === undefined) for (const worker of this.workers.values()) worker.wake(end);
+    else this.workers.get(place)?.wake(end);
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.shutDown();
+    return this.stopped;
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.turn;
+    await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
+    this.workers.clear();
+    this.tools.onStopped(this);
+    try {
+      await this.tools.groups.leave(this.member);
+    } catch (error) {
+      // The lease runs out by itself.
+      this.tools.logger.warn({ group: this.member.group, err: error }, 'group could not be left');
+    }
+  }
+
+  private apply(share: Share): void {
+    for (const [place, worker] of this.workers) {
+      if (share.owned.has(claimId(worker.claim))) continue;
+      worker.abort();
+      this.workers.delete(place);
+    }
+    for (const claim of share.taken) {
+      const topic = this.member.topics.find(({ id }) => id === claim.topicId) as TopicRow;
+      const worker = new PartitionWorker(this.member, topic, claim, {
+        ...this.tools,
+        slots: this.slots,
+        options: this.options,
+        onLost: (lost) => this.onLost(lost),
+      });
+      this.workers.set(worker.place, worker);
+      worker.start();
+    }
+    this.wantsMore = [...share.quota].some(([topicId, quota]) => this.ownedOf(topicId).length < quota);
+    for (const [topicId, quota] of share.quota) {
+      for (const worker of this.ownedOf(topicId).slice(quota)) void this.letGo(worker);
+    }
+  }
+
+  private ownedOf(topicId: number): PartitionWorker[] {
+    return [...this.workers.values()].filter((worker) => worker.topic.id === topicId);
+  }
+
+  /** Cooperative hand-over: finish the batch in hand, commit it, then free the partition. */
+  private async letGo(worker: PartitionWorker): Promise<void> {
+    this.workers.delete(worker.place);
+    await worker.stop();
+    try {
+      await this.tools.groups.release(this.member, worker.claim);
+    } catch (error) {
+      // Without the release the claim stays ours in the table: the next rebalance takes it up again.
+      this.tools.logger.warn({ group: this.member.group, err: error }, 'partition could not be released');
+      this.wantsMore = true;
+    }
+  }
+
+  private onLost(worker: PartitionWorker): void {
+    const { group } = this.member;
+    this.tools.logger.warn(
+      { group, topic: worker.topic.name, partition: worker.claim.partition },
+      'partition taken over by another member',
+    );
+    if (this.workers.get(worker.place) === worker) this.workers.delete(worker.place);
+    this.wantsMore = true;
+  }
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CreateEventLog1763900000201 } from './1763900000201-create-event-log';
+
+/** The schema of the database `millrace_events`. */
+export const eventLogMigrations = [CreateEventLog1763900000201];

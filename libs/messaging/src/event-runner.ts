@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import { runWithDeadline, type Clock } from '#libs/clock';
+import type { AppError } from '#libs/errors';
+import { runInSpan, type Logger } from '#libs/observability';
+import type { Transaction, UnitOfWork } from '#libs/persistence';
+import { classify } from './classify';
+import type { PgDeadLetters } from './dead-letters';
+import { deliveryOf } from './delivery';
+import type { EventHandler, ReceivedEvent } from './events';
+import { claimEvents } from './inbox';
+import { MessagingErrors } from './messaging.errors';
+import type { MessagingMetrics } from './messaging-metrics';
+
+/** What running events needs. */
+export interface RunnerTools {
+  unitOfWork: UnitOfWork;
+  deadLetters: PgDeadLetters;
+  clock: Clock;
+  logger: Logger;
+  metrics: MessagingMetrics;
+  /** Hard limit of one handler call; below half of a broker session, so that a stuck handler never costs the membership. */
+  handlerMsMax: number;
+  random: () => number;
+}
+
+/** `done` counts from the front. `later` says why the rest has to wait; `bounded` if it may not wait for ever. */
+export interface RunResult {
+  done: number;
+  later?: { error: AppError; bounded: boolean };
+}
+
+const RETRY_BASE_MS = 50;
+
+/** Runs events through a handler: inbox and effect in one transaction, failures classified, poison put aside. Never throws. */
+export class EventRunner {
+  constructor(
+    private readonly consumer: string,
+    private readonly tools: RunnerTools,
+  ) {}
+
+  /** Runs the events in order, together if the handler takes batches. A failing batch is halved until the culprit is alone. */
+  async run(handler: EventHandler, events: ReceivedEvent[], signal: AbortSignal): Promise<RunResult> {
+    if (events.length === 1) return this.runAlone(handler, events[0] as ReceivedEvent, signal);
+    try {
+      await this.attempt(handler, events);
+      return { done: events.length };
+    } catch (thrown) {
+      const verdict = classify(thrown);
+      if (verdict.action === 'pause') return { done: 0, later: verdict };
+      this.tools.logger.warn(
+        { consumer: this.consumer, code: verdict.error.code, events: events.length },
+        'batch split after failure',
+      );
+    }
+    const middle = Math.ceil(events.length / 2);
+    const first = await this.run(handler, events.slice(0, middle), signal);
+    if (first.later || first.done < middle || signal.aborted) return first;
+    const second = await this.run(handler, events.slice(middle), signal);
+    return { ...second, done: middle + second.done };
+  }
+
+  /** Puts an event aside with its inbox row, so that a redelivery does not put it aside again. */
+  async putAside(event: ReceivedEvent, error: AppError, attempts: number): Promise<RunResult> {
+    const failure = { code: error.code, message: error.message, attempts };
+    try {
+      await this.tools.unitOfWork.run(
+        async (tx) => {
+          const fresh = await claimEvents(tx, this.consumer, [event]);
+          if (fresh.length > 0) await this.tools.deadLetters.put(tx, deliveryOf(event), failure);
+        },
+        { label: `${this.consumer} dead letter` },
+      );
+    } catch (thrown) {
+      return this.cannotPutAside(thrown);
+    }
+    this.logPutAside(event, error, attempts);
+    return { done: 1 };
+  }
+
+  private async runAlone(handler: EventHandler, event: ReceivedEvent, signal: AbortSignal): Promise<RunResult> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.attempt(handler, [event]);
+        return { done: 1 };
+      } catch (thrown) {
+        const verdict = classify(thrown);
+        if (verdict.action === 'pause') return { done: 0, later: verdict };
+        const exhausted = verdict.action === 'retry' && attempt >= verdict.triesMax;
+        if (verdict.action === 'dead-letter' || exhausted) return this.putAside(event, verdict.error, attempt);
+        if (signal.aborted) return { done: 0 };
+        event.attempt += 1;
+        await this.tools.clock.sleep(RETRY_BASE_MS * 2 ** attempt * (0.5 + this.tools.random()));
+      }
+    }
+  }
+
+  private async attempt(handler: EventHandler, events: ReceivedEvent[]): Promise<void> {
+    const { clock, metrics, unitOfWork, handlerMsMax } = this.tools;
+    const startedMs = clock.monotonicMs();
+    const work = async (tx: Transaction): Promise<number> => {
+      const fresh = await claimEvents(tx, this.consumer, events);
+      if (fresh.length > 0) await this.limited(handler.handle(fresh as ReceivedEvent<never>[], tx));
+      return fresh.length;
+    };
+    let outcome = 'failed';
+    try {
+      const label = `${this.consumer} ${handler.type ?? handler.topic}`;
+      const fresh = await this.traced(events, label, () =>
+        // SQL and calls made by the handler see the limit as their deadline, so they end by themselves.
+        runWithDeadline(new Date(Date.now() + handlerMsMax), () => unitOfWork.run(work, { label })),
+      );
+      outcome = 'done';
+      const duplicates = events.length - fresh;
+      metrics.events.inc({ consumer: this.consumer, outcome: 'done' }, fresh);
+      if (duplicates > 0) metrics.duplicates.inc({ consumer: this.consumer }, duplicates);
+    } finally {
+      metrics.handlerSeconds.observe({ consumer: this.consumer, outcome }, (clock.monotonicMs() - startedMs) / 1_000);
+    }
+  }
+
+  /** A single event runs in its producer's trace; a batch has many, so it gets a trace of its own. */
+  private traced<T>(events: ReceivedEvent[], name: string, fn: () => Promise<T>): Promise<T> {
+    const parent = events.length === 1 ? events[0]?.traceparent : undefined;
+    return runInSpan({ name, kind: 'consumer', ...(parent === undefined ? {} : { traceparent: parent }) }, fn);
+  }
+
+  private async limited(handling: Promise<void>): Promise<void> {
+    const { handlerMsMax } = this.tools;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(
+          MessagingErrors.HANDLER_TIMEOUT(`the handler did not return within ${handlerMsMax} ms`, { consumer: this.consumer }),
+        );
+      }, handlerMsMax);
+    });
+    try {
+      await Promise.race([handling, late]);
+    } finally {
+      clearTimeout(timer);
+      // A late failure of an abandoned handler has nobody left to hear it.
+      handling.catch(() => undefined);
+    }
+  }
+
+  private cannotPutAside(thrown: unknown): RunResult {
+    const { error } = classify(thrown);
+    this.tools.logger.error({ consumer: this.consumer, err: error }, 'dead letter could not be written');
+    return { done: 0, later: { error, bounded: false } };
+  }
+
+  private logPutAside(event: ReceivedEvent, error: AppError, attempts: number): void {
+    const { id, type, topic, partition, offset } = event;
+    this.tools.metrics.events.inc({ consumer: this.consumer, outcome: 'dead-lettered' });
+    this.tools.logger.error(
+      { consumer: this.consumer, eventId: id, type, topic, partition, offset, attempts, code: error.code, err: error },
+      'event put aside',
+    );
+  }
+}

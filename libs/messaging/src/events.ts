@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { EventDefinition } from '#libs/contracts';
+import type { Transaction } from '#libs/persistence';
+
+/** An event as a handler gets it. */
+export interface ReceivedEvent<T = unknown> {
+  id: string;
+  source: string;
+  type: string;
+  subject: string;
+  time: Date;
+  workspace: string;
+  aggregateId: string;
+  /** Counts up by one per change of the aggregate; 0 when the producer keeps none. */
+  aggregateVersion: number;
+  traceparent?: string;
+  data: T;
+  topic: string;
+  partition: number;
+  offset: string;
+  key: string | null;
+  headers: Record<string, string>;
+  /** 1 on the first delivery to this process. */
+  attempt: number;
+}
+
+/** What a consumer does with one type of event (or with everything on a public topic). Made by `on`, `onBatch`, `onRaw`, `onRawBatch`. */
+export interface EventHandler {
+  readonly topic: string;
+  /** CloudEvents type; undefined takes every type of the topic. */
+  readonly type?: string;
+  readonly batch: boolean;
+  decode(json: unknown): unknown;
+  /** The transaction also holds the inbox rows: the effect happens once per event, or not at all. */
+  handle(events: ReceivedEvent<never>[], tx: Transaction): Promise<void>;
+}
+
+/** A slice of a service that reacts to events. Each has a group of its own: `<service>.<slice>`. */
+export abstract class EventConsumer {
+  abstract readonly group: string;
+  abstract readonly handlers: EventHandler[];
+  readonly batch?: { sizeMax: number };
+}
+
+type One<T> = (event: ReceivedEvent<T>, tx: Transaction) => Promise<void>;
+type Many<T> = (events: ReceivedEvent<T>[], tx: Transaction) => Promise<void>;
+
+/** One event, one transaction. */
+export function on<T>(definition: EventDefinition<T>, handle: One<T>): EventHandler {
+  return single(definition.topic, definition.type, (json) => definition.fromJSON(json), handle as One<never>);
+}
+
+/** The new events of a batch (duplicates removed, order kept), one transaction. On failure the batch is split to find the culprit. */
+export function onBatch<T>(definition: EventDefinition<T>, handle: Many<T>): EventHandler {
+  const { topic, type } = definition;
+  return { topic, type, batch: true, decode: (json) => definition.fromJSON(json), handle: handle as EventHandler['handle'] };
+}
+
+/** Any CloudEvent on a public input topic, of whatever type; `data` is what the producer wrote. */
+export function onRaw(topic: string, handle: One<unknown>): EventHandler {
+  return single(topic, undefined, (json) => json, handle as One<never>);
+}
+
+/** As `onRaw`, in batches. */
+export function onRawBatch(topic: string, handle: Many<unknown>): EventHandler {
+  return { topic, batch: true, decode: (json) => json, handle: handle as EventHandler['handle'] };
+}
+
+function single(topic: string, type: string | undefined, decode: (json: unknown) => unknown, handle: One<never>): EventHandler {
+  return {
+    topic,
+    ...(type === undefined ? {} : { type }),
+    batch: false,
+    decode,
+    handle: async (events, tx) => {
+      for (const event of events) await handle(event, tx);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Metrics } from '#libs/observability';
+
+/** All figures of this library, declared once. Labels: `consumer` and `topic` come from code, `outcome` and `code` from closed sets. */
+export function messagingMetrics(metrics: Metrics) {
+  return {
+    outboxOldestAge: metrics.gauge({
+      name: 'outbox_oldest_age_seconds',
+      help: 'Age of the oldest event not sent yet; 0 when none waits.',
+    }),
+    outboxWaiting: metrics.gauge({ name: 'outbox_waiting_events', help: 'Events not sent yet, counted up to 10,000.' }),
+    outboxSent: metrics.counter({ name: 'outbox_sent_events_total', help: 'Events sent to the broker.' }),
+    relayFailures: metrics.counter({
+      name: 'relay_failures_total',
+      help: 'Failed attempts to send from the outbox.',
+      labelNames: ['code'],
+    }),
+    relayLeader: metrics.gauge({ name: 'relay_leader_bool', help: '1 while this process sends the outbox of its service.' }),
+    handlerSeconds: metrics.histogram({
+      name: 'handler_seconds',
+      help: 'Time of one handler call with its transaction.',
+      labelNames: ['consumer', 'outcome'],
+    }),
+    events: metrics.counter({
+      name: 'consumer_events_total',
+      help: 'Events by what became of them.',
+      labelNames: ['consumer', 'outcome'],
+    }),
+    duplicates: metrics.counter({
+      name: 'inbox_duplicates_total',
+      help: 'Events that had been handled before.',
+      labelNames: ['consumer'],
+    }),
+    deadLetters: metrics.counter({
+      name: 'dead_letters_total',
+      help: 'Messages put aside.',
+      labelNames: ['code'],
+    }),
+  };
+}
+
+export type MessagingMetrics = ReturnType<typeof messagingMetrics>;
+
+/** What is read at each scrape: lag, dead letters, heartbeat age, rebuilds. */
+export interface ScrapeSources {
+  lag: () => Promise<{ consumer: string; topic: string; lag: number }[]>;
+  deadLetters: () => Promise<{ consumer: string; open: string; oldestSeconds: number }[]>;
+  consumers: () => { consumer: string; heartbeatAgeSeconds: number; rebuilds: number }[];
+}
+
+export function registerScrapes(metrics: Metrics, sources: ScrapeSources): void {
+  metrics.gauge({
+    name: 'consumer_lag_events',
+    help: 'Events written and not committed by the consumer.',
+    labelNames: ['consumer', 'topic'],
+    collect: async (gauge) => {
+      const rows = await sources.lag();
+      gauge.reset();
+      for (const { consumer, topic, lag } of rows) gauge.inc({ consumer, topic }, lag);
+    },
+  });
+  const oldest = metrics.gauge({
+    name: 'dead_letters_oldest_age_seconds',
+    help: 'Age of the oldest dead letter that nobody resolved.',
+    labelNames: ['consumer'],
+  });
+  metrics.gauge({
+    name: 'dead_letters_open_events',
+    help: 'Dead letters that nobody resolved.',
+    labelNames: ['consumer'],
+    collect: async (gauge) => {
+      const rows = await sources.deadLetters();
+      gauge.reset();
+      oldest.reset();
+      for (const { consumer, open, oldestSeconds } of rows) {
+        gauge.set({ consumer }, Number(open));
+        oldest.set({ consumer }, oldestSeconds);
+      }
+    },
+  });
+  const rebuilds = metrics.gauge({
+    name: 'consumer_rebuilds_count',
+    help: 'Times that a consumer of this process crashed and was built again.',
+    labelNames: ['consumer'],
+  });
+  metrics.gauge({
+    name: 'consumer_heartbeat_age_seconds',
+    help: 'Seconds since the broker last confirmed the membership.',
+    labelNames: ['consumer'],
+    collect: (gauge) => {
+      for (const { consumer, heartbeatAgeSeconds, rebuilds: count } of sources.consumers()) {
+        gauge.set({ consumer }, heartbeatAgeSeconds);
+        rebuilds.set({ consumer }, count);
+      }
+    },
+  });
+}

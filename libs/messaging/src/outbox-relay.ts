@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Client } from 'pg';
+import type { Clock } from '#libs/clock';
+import { hasCode, isAppError, toAppError } from '#libs/errors';
+import type { Logger } from '#libs/observability';
+import type { Broker } from './broker';
+import type { MessagingMetrics } from './messaging-metrics';
+import { OutboxStore, type OutboxRow } from './outbox-store';
+import { Signal } from './signal';
+
+export interface RelayOptions {
+  databaseUrl: string;
+  service: string;
+  broker: Broker;
+  clock: Clock;
+  logger: Logger;
+  metrics: MessagingMetrics;
+  batchSizeMax?: number;
+  pollMs?: number;
+  /** How often a process that is not the leader asks whether it may be. */
+  electionMs?: number;
+  /** How long the events of a key wait after the broker refused one of them for good. */
+  parkMs?: number;
+}
+
+const CHANNEL = 'millrace_outbox';
+const HOUSEKEEPING_MS = 60_000;
+const DRAIN_MS = 2_000;
+
+/**
+ * Sends the outbox of one service. One leader per database, by an advisory lock on the very connection that reads and marks:
+ * who loses the connection loses both. Sends in order per key, marks after the broker's acknowledgement (so at least once),
+ * and selects by "not sent yet": a cursor would pass over rows that commit late.
+ */
+export class OutboxRelay {
+  private readonly stopping = new AbortController();
+  private readonly signal = new Signal();
+  private readonly parked = new Map<string, number>();
+  private running?: Promise<void>;
+  private leading = false;
+
+  constructor(private readonly options: RelayOptions) {}
+
+  /** True while this process sends. */
+  get isLeader(): boolean {
+    return this.leading;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Something was committed: look now, not at the next poll. */
+  wake(): void {
+    this.signal.set();
+  }
+
+  /** Sends what is committed, for at most 2 s, and gives up the lead. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new DOMException('stopped', 'AbortError'));
+    this.signal.set();
+    await this.running;
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    while (!this.stopped) {
+      try {
+        await this.connectAndServe(() => (failures = 0));
+      } catch (error) {
+        failures += 1;
+        const { code } = toAppError(error);
+        this.options.metrics.relayFailures.inc({ code });
+        this.options.logger.warn({ err: error, failures }, 'relay interrupted');
+        await this.sleep(Math.min(5_000, 100 * 2 ** failures));
+      }
+    }
+  }
+
+  private async connectAndServe(onProgress: () => void): Promise<void> {
+    const { databaseUrl, service } = this.options;
+    const client = new Client({
+      connectionString: databaseUrl,
+      application_name: `millrace-${service}-relay`,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 15_000,
+      statement_timeout: 10_000,
+      keepAlive: true,
+    });
+    let lost: Error | undefined;
+    client.on('error', (error) => {
+      lost = error;
+      this.signal.set();
+    });
+    client.on('notification', () => this.signal.set());
+    try {
+      await client.connect();
+      const store = new OutboxStore(client);
+      while (!this.stopped && !(await store.tryLead(service))) {
+        await this.sleep(this.options.electionMs ?? 2_000);
+        if (lost) throw lost;
+      }
+      if (this.stopped) return;
+      this.becomeLeader(true);
+      await client.query(`listen ${CHANNEL}`);
+      await this.serve(store, onProgress, () => lost);
+    } finally {
+      this.becomeLeader(false);
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  private async serve(store: OutboxStore, onProgress: () => void, lost: () => Error | undefined): Promise<void> {
+    const { clock, metrics } = this.options;
+    let housekeptMs = clock.monotonicMs();
+    let failures = 0;
+    let drainUntilMs: number | undefined;
+    for (;;) {
+      const error = lost();
+      if (error) throw error;
+      // After stop(): what the last requests committed still goes out, within a bound.
+      if (this.stopped) drainUntilMs ??= clock.monotonicMs() + DRAIN_MS;
+      if (drainUntilMs !== undefined && clock.monotonicMs() > drainUntilMs) return;
+      this.signal.reset();
+      const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
+      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, (Date.now() - rows[0].createdAt.getTime()) / 1_000) : 0);
+      metrics.outboxWaiting.set(rows.length);
+      if (rows.length > 0) {
+        const sent = await this.send(store, rows);
+        onProgress();
+        failures = sent ? 0 : failures + 1;
+        if (!sent) await this.sleep(Math.min(5_000, 50 * 2 ** failures));
+        continue;
+      }
+      if (this.stopped) return;
+      await this.signal.wait(this.options.pollMs ?? 1_000);
+      if (clock.monotonicMs() - housekeptMs > HOUSEKEEPING_MS) {
+        housekeptMs = clock.monotonicMs();
+        await store.purge();
+      }
+    }
+  }
+
+  /** Sends and marks; false when the broker is away. A message that the broker refuses for good holds back only its own key. */
+  private async send(store: OutboxStore, rows: readonly OutboxRow[]): Promise<boolean> {
+    try {
+      await this.options.broker.publish(rows.map((row) => row.message));
+      await this.mark(store, rows);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) return this.brokerAway(error);
+      return rows.length === 1 ? this.park(rows[0] as OutboxRow, error) : this.sendOneByOne(store, rows);
+    }
+  }
+
+  private async sendOneByOne(store: OutboxStore, rows: readonly OutboxRow[]): Promise<boolean> {
+    for (const row of rows) {
+      if (this.parked.has(keyOf(row)) || this.parked.has(row.message.topic)) continue;
+      if (!(await this.send(store, [row]))) return false;
+    }
+    return true;
+  }
+
+  private async mark(store: OutboxStore, rows: readonly OutboxRow[]): Promise<void> {
+    await store.markSent(rows.map((row) => row.position));
+    this.options.metrics.outboxSent.inc(rows.length);
+  }
+
+  private brokerAway(error: unknown): false {
+    this.options.metrics.relayFailures.inc({ code: toAppError(error).code });
+    this.options.logger.warn({ err: error }, 'broker did not take the batch');
+    return false;
+  }
+
+  private park(row: OutboxRow, error: unknown): true {
+    const { topic, key } = row.message;
+    // A missing topic holds back all of its keys: parking them one by one would grow without bound.
+    const what = hasCode(error, 'MESSAGING.UNKNOWN_TOPIC') ? topic : keyOf(row);
+    this.parked.set(what, this.options.clock.monotonicMs() + (this.options.parkMs ?? 5_000));
+    this.options.metrics.relayFailures.inc({ code: toAppError(error).code });
+    this.options.logger.error({ err: error, topic, key, position: row.position }, 'event refused by the broker; its key waits');
+    return true;
+  }
+
+  private parkedKeys(): string[] {
+    const nowMs = this.options.clock.monotonicMs();
+    for (const [key, untilMs] of this.parked) if (untilMs <= nowMs) this.parked.delete(key);
+    return [...this.parked.keys()];
+  }
+
+  private becomeLeader(leading: boolean): void {
+    if (this.leading !== leading) this.options.logger.info({ leading }, 'relay leadership changed');
+    this.leading = leading;
+    this.options.metrics.relayLeader.set(leading ? 1 : 0);
+  }
+
+  private async sleep(ms: number): Promise<void> {
+    await this.options.clock.sleep(ms, this.stopping.signal).catch(() => undefined);
+  }
+}
+
+function keyOf(row: OutboxRow): string {
+  return `${row.message.topic} ${row.message.key}`;
+}
+
+/** The broker answered, and will answer the same next time. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isAppError(error) &&
+    ['MESSAGING.MESSAGE_REFUSED', 'MESSAGING.UNKNOWN_TOPIC', 'MESSAGING.EVENT_TOO_LARGE'].includes(error.code)
+  );
+}

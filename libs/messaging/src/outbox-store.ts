@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Client } from 'pg';
+import { mapDriverError, purgeIdempotencyKeys } from '#libs/persistence';
+import type { OutgoingMessage } from './broker';
+import { purgeInbox } from './inbox';
+
+export interface OutboxRow {
+  position: string;
+  createdAt: Date;
+  message: OutgoingMessage;
+}
+
+const SENT_DAYS_KEPT = 7;
+// Longer than any keyed topic keeps messages (30 days), so that a replayed topic still meets its inbox rows.
+const INBOX_DAYS_KEPT = 45;
+
+/** Statements of the relay on its one connection. */
+export class OutboxStore {
+  constructor(private readonly client: Client) {}
+
+  /** Takes the lead of this service's outbox if nobody has it; it ends with the connection. */
+  async tryLead(service: string): Promise<boolean> {
+    const [row] = await this.query<{ lead: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as lead', [
+      `millrace-relay-${service}`,
+    ]);
+    return row?.lead === true;
+  }
+
+  /** The next events to send, in the order of their commits per aggregate; `parked` are topics and 'topic key' pairs to leave out. */
+  async unsent(limit: number, parked: readonly string[]): Promise<OutboxRow[]> {
+    const rows = await this.query<{
+      position: string;
+      topic: string;
+      key: string;
+      payload: string;
+      headers: Record<string, string>;
+      created_at: Date;
+    }>(
+      `select position, topic, aggregateid as key, payload, headers, created_at from outbox
+       where published_at is null and (cardinality($2::text[]) = 0 or not (topic = any($2) or topic || ' ' || aggregateid = any($2)))
+       order by position limit $1`,
+      [limit, parked],
+    );
+    return rows.map(({ position, topic, key, payload, headers, created_at: createdAt }) => ({
+      position,
+      createdAt,
+      message: { topic, key, value: payload, headers },
+    }));
+  }
+
+  async markSent(positions: readonly string[]): Promise<void> {
+    await this.query('update outbox set published_at = now() where position = any($1::bigint[])', [positions]);
+  }
+
+  /** Removes what nobody needs any more, a bounded number of rows of each kind. */
+  async purge(rowsMax = 5_000): Promise<void> {
+    await this.query(
+      `delete from outbox where ctid in
+         (select ctid from outbox where published_at < now() - make_interval(days => $1) limit $2)`,
+      [SENT_DAYS_KEPT, rowsMax],
+    );
+    await purgeInbox({ query: (sql, params) => this.query(sql, params) }, INBOX_DAYS_KEPT, rowsMax);
+    await purgeIdempotencyKeys({ query: (sql, params) => this.query(sql, params) }, rowsMax);
+  }
+
+  private async query<Row = Record<string, unknown>>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return (await this.client.query(sql, [...params])).rows as Row[];
+    } catch (error) {
+      throw mapDriverError(error);
+    }
+  }
+}

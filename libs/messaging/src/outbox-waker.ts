@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger } from '#libs/observability';
+import type { Database } from '#libs/persistence';
+import type { OutboxRelay } from './outbox-relay';
+
+const GATHER_MS = 5;
+
+/**
+ * Tells the relay that something was committed. In the leading process that is a function call; elsewhere one NOTIFY for all
+ * commits of a few milliseconds, outside of their transactions: NOTIFY inside takes a lock that puts all commits in a row.
+ */
+export class OutboxWaker {
+  private timer?: NodeJS.Timeout;
+  private notifying: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly relay: OutboxRelay,
+    private readonly logger: Logger,
+  ) {}
+
+  wake(): void {
+    if (this.relay.isLeader) return this.relay.wake();
+    if (this.stopped || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.notifying = this.notify();
+    }, GATHER_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.notifying;
+  }
+
+  private async notify(): Promise<void> {
+    try {
+      await this.database.query("select pg_notify('millrace_outbox', '')");
+    } catch (error) {
+      // The relay polls every second anyway.
+      this.logger.debug({ err: error }, 'relay could not be woken');
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isAppError, toAppError, type AppError } from '#libs/errors';
+import type { IncomingMessage } from './broker';
+import { parseCloudEvent, peekAttributes, typeOf } from './cloud-events';
+import { rememberDelivery } from './delivery';
+import type { EventHandler, ReceivedEvent } from './events';
+import { MessagingErrors } from './messaging.errors';
+
+/** What is to be done about one message. */
+export type Job =
+  | { kind: 'skip' }
+  | { kind: 'event'; handler: EventHandler; event: ReceivedEvent }
+  /** Not an event, or data that its type cannot read: goes to the dead letters. */
+  | { kind: 'poison'; event: ReceivedEvent; error: AppError };
+
+/** Chooses the handler and reads the event. `attempt` is the delivery count of the message in this process. */
+export function prepare(consumer: string, handlers: readonly EventHandler[], message: IncomingMessage, attempt: number): Job {
+  const candidates = handlers.filter((handler) => handler.topic === message.topic);
+  const raw = candidates.find((handler) => handler.type === undefined);
+  const type = typeOf(message);
+  const handler = candidates.find((candidate) => candidate.type === type && type !== undefined) ?? raw;
+  // Types that nobody here asked for are none of our business, but on our topics everything is an event.
+  if (!handler && type !== undefined) return { kind: 'skip' };
+  try {
+    if (!handler) throw MessagingErrors.NOT_AN_EVENT('type is missing', { field: 'type' });
+    const parsed = parseCloudEvent(message);
+    const event = received(parsed, message, attempt, decode(handler, parsed.data));
+    rememberDelivery(event, { consumer, message });
+    return { kind: 'event', handler, event };
+  } catch (thrown) {
+    return { kind: 'poison', event: unreadable(consumer, message, attempt), error: toAppError(thrown) };
+  }
+}
+
+function decode(handler: EventHandler, json: unknown): unknown {
+  try {
+    return handler.decode(json);
+  } catch (thrown) {
+    if (isAppError(thrown)) throw thrown;
+    throw MessagingErrors.UNREADABLE_DATA(
+      `data does not fit ${handler.type ?? handler.topic}: ${(thrown as Error).message}`,
+      {},
+      thrown,
+    );
+  }
+}
+
+type Parsed = ReturnType<typeof parseCloudEvent>;
+
+function received(parsed: Omit<Parsed, 'data'>, message: IncomingMessage, attempt: number, data: unknown): ReceivedEvent {
+  const { topic, partition, offset, key, headers } = message;
+  return { ...parsed, data, topic, partition, offset, key, headers, attempt };
+}
+
+/** Stands for a message that is no event. Its place in the topic is the only identity that can be trusted. */
+function unreadable(consumer: string, message: IncomingMessage, attempt: number): ReceivedEvent {
+  const { id, type, workspace } = peekAttributes(message);
+  const place = `${message.topic}/${message.partition}/${message.offset}`;
+  const event = received(
+    {
+      id: place,
+      source: 'unreadable',
+      type: type || 'unknown',
+      subject: id,
+      time: message.time,
+      workspace,
+      aggregateId: '',
+      aggregateVersion: 0,
+    },
+    message,
+    attempt,
+    null,
+  );
+  rememberDelivery(event, { consumer, message });
+  return event;
+}

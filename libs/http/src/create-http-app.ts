@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '#libs/observability';
+import type { MillraceRequest } from './request-context';
+import { makeRequestId } from './request-id';
+import { stripWorkspacePrefix } from './workspace-path';
+
+export interface HttpAppOptions {
+  bodyBytesMax: number;
+}
+
+// A client may take its time with an upload, but not with the headers.
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 30 * 60_000;
+const KEEP_ALIVE_MS = 72_000;
+
+/** A Nest application on Fastify with our parsers and limits; it is not initialised and listens to nothing yet. */
+export async function createHttpApp(
+  module: DynamicModule | Type<unknown>,
+  logger: Logger,
+  options: HttpAppOptions,
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: options.bodyBytesMax,
+    genReqId: (request: IncomingMessage) => makeRequestId(request),
+    rewriteUrl: (request: unknown) => stripWorkspacePrefix(request as IncomingMessage),
+    http: { noDelay: true, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 64 * 1024 },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    // While stopping, requests that already came are answered, not refused.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 2048 },
+  } as ConstructorParameters<typeof FastifyAdapter>[0]);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    bodyParser: false,
+    logger: nestLogger(logger),
+    abortOnError: false,
+  });
+  addParsers(adapter.getInstance<FastifyInstance>(), options);
+  return app;
+}
+
+// JSON is parsed (prototype keys refused, empty = no body, raw bytes kept); every other type stays a stream.
+function addParsers(fastify: FastifyInstance, options: HttpAppOptions): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser<Buffer>(
+    /^application\/([\w.+-]+\+)?json\b/i,
+    { parseAs: 'buffer', bodyLimit: options.bodyBytesMax },
+    (request, body, done) => {
+      if (body.length === 0) return done(null, undefined);
+      (request as MillraceRequest).rawBody = body;
+      parseJson(request, body.toString('utf8'), done);
+    },
+  );
+  fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+}
+
+function nestLogger(logger: Logger): LoggerService {
+  const fields = (rest: unknown[]): Record<string, unknown> => ({ slice: 'nest', context: rest.at(-1) });
+  return {
+    log: (message: unknown, ...rest: unknown[]) => logger.debug(fields(rest), String(message)),
+    error: (message: unknown, ...rest: unknown[]) => logger.error({ ...fields(rest), err: message }, 'nest reported an error'),
+    warn: (message: unknown, ...rest: unknown[]) => logger.warn(fields(rest), String(message)),
+    debug: (message: unknown, ...rest: unknown[]) => logger.debug(fields(rest), String(message)),
+    verbose: (message: unknown, ...rest: unknown[]) => logger.trace(fields(rest), String(message)),
+  };
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+import { lookup as dnsLookup } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { Agent, request } from 'undici';
+import { CommonErrors, defineErrors } from '#libs/errors';
+
+export const OutboundErrors = defineErrors('OUTBOUND', {
+  ADDRESS_REFUSED: {
+    kind: 'invalid',
+    retry: 'never',
+    help: 'An outgoing address is private, malformed or not http(s); see OUTBOUND_ALLOW_HOSTS.',
+  },
+});
+
+// Everything that is not the public internet: RFC 6890 and its IPv6 counterparts.
+const PRIVATE = new BlockList();
+for (const [net, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+] as const) {
+  PRIVATE.addSubnet(net, prefix, 'ipv4');
+}
+const PUBLIC_V6 = new BlockList();
+PUBLIC_V6.addSubnet('2000::', 3, 'ipv6');
+const EMBEDDING_V6 = new BlockList();
+// Forms that carry an IPv4 address inside (6to4, Teredo, NAT64) and documentation space.
+for (const [net, prefix] of [
+  ['2001::', 32],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+] as const) {
+  EMBEDDING_V6.addSubnet(net, prefix, 'ipv6');
+}
+
+/** True for an address on the public internet. */
+export function isPublicAddress(address: string): boolean {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  if (isIP(mapped) === 4) return !PRIVATE.check(mapped, 'ipv4');
+  if (isIP(mapped) === 6) return PUBLIC_V6.check(mapped, 'ipv6') && !EMBEDDING_V6.check(mapped, 'ipv6');
+  return false;
+}
+
+/**
+ * Refuses an address that an outgoing call must not reach: not http(s), with credentials, or a literal private address. Names
+ * are checked again when they are resolved for the connection itself, so a name that changes its answer gains nothing.
+ * `allowHosts` holds `host` or `host:port` that are let through although private.
+ */
+export function assertPublicUrl(text: string, allowHosts: readonly string[] = []): URL {
+  if (!URL.canParse(text)) throw OutboundErrors.ADDRESS_REFUSED('the address is not a URL');
+  const url = new URL(text);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw OutboundErrors.ADDRESS_REFUSED('the address is not http or https');
+  if (url.username !== '' || url.password !== '') throw OutboundErrors.ADDRESS_REFUSED('the address carries credentials');
+  if (isAllowed(url, allowHosts)) return url;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const local = host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal') || host.endsWith('.local');
+  if (local || (isIP(host) !== 0 && !isPublicAddress(host))) {
+    throw OutboundErrors.ADDRESS_REFUSED(`the host ${host} is not public`, { host });
+  }
+  return url;
+}
+
+function isAllowed(url: URL, allowHosts: readonly string[]): boolean {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return allowHosts.some((entry) => entry === url.hostname || entry === `${url.hostname}:${port}`);
+}
+
+// Resolves a name for a connection and refuses private answers: what was checked is what is connected to.
+const publicLookup: LookupFunction = (hostname, options, callback) => {
+  dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) return callback(error, '', 0);
+    const bad = addresses.find(({ address }) => !isPublicAddress(address));
+    if (bad || addresses.length === 0) {
+      return callback(
+        OutboundErrors.ADDRESS_REFUSED(`the host ${hostname} resolves to an address that is not public`, { hostname }),
+        '',
+        0,
+      );
+    }
+    if (options.all) return callback(null, addresses);
+    callback(null, addresses[0]!.address, addresses[0]!.family);
+  });
+};
+
+export interface OutboundRequest {
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+  /** For the whole exchange. */
+  timeoutMs?: number;
+  responseBytesMax?: number;
+}
+
+export interface OutboundResponse {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** Calls addresses that users gave us (webhooks): public ones only, no redirects, bounded time and size. */
+export class OutboundHttp {
+  private readonly guarded = new Agent({ connect: { lookup: publicLookup, timeout: 5000 }, connections: 8 });
+  private readonly allowed = new Agent({ connect: { timeout: 5000 }, connections: 8 });
+
+  constructor(private readonly allowHosts: readonly string[] = []) {}
+
+  /** Throws OUTBOUND.ADDRESS_REFUSED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
+  async request(address: string, options: OutboundRequest = {}): Promise<OutboundResponse> {
+    const url = assertPublicUrl(address, this.allowHosts);
+    const { timeoutMs = 10_000, responseBytesMax = 64 * 1024 } = options;
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await request(url, {
+        method: options.method ?? 'GET',
+        ...(options.headers ? { headers: options.headers } : {}),
+        ...(options.body === undefined ? {} : { body: options.body }),
+        dispatcher: isAllowed(url, this.allowHosts) ? this.allowed : this.guarded,
+        signal,
+      });
+      return { status: response.statusCode, headers: response.headers, body: await readAtMost(response.body, responseBytesMax) };
+    } catch (error) {
+      if ((error as { code?: string }).code === 'OUTBOUND.ADDRESS_REFUSED') throw error;
+      if (signal.aborted) throw CommonErrors.DEADLINE(`${url.host} did not answer within ${timeoutMs} ms`, {}, error);
+      throw CommonErrors.UNAVAILABLE(`${url.host} does not answer`, { reason: (error as { code?: string }).code }, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.guarded.close(), this.allowed.close()]);
+  }
+}
+
+async function readAtMost(body: AsyncIterable<Buffer> & { destroy(): unknown }, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    chunks.push(chunk);
+    // Leaving the loop destroys the body; a cut answer is enough for logs.
+    if (bytes >= bytesMax) break;
+  }
+  return Buffer.concat(chunks).subarray(0, bytesMax).toString('utf8');
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+import { connect } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Controller, Delete, Get, HttpCode, Module, Param, Post, Put } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
+import { AnyWorkspace, Authenticator, mintToken, parsePlatformKey } from '#libs/auth';
+import { CommonErrors } from '#libs/errors';
+import { currentTrace, HealthRegistry, Metrics, silentLogger } from '#libs/observability';
+import {
+  addSystemRoutes,
+  createHttpApp,
+  Ctx,
+  ErrorFilter,
+  ErrorFormat,
+  HttpGuard,
+  observeRequests,
+  OutboundHttp,
+  RawBodyStream,
+  Requires,
+  SkipAuth,
+  ValidBody,
+  ValidQuery,
+  type RequestContext,
+} from '../src';
+
+const SECRET = 'a secret that is long enough for HS256';
+
+class Step {
+  @IsString()
+  name: string;
+}
+
+class JobBody {
+  @IsString()
+  name: string;
+
+  @IsOptional()
+  @ValidateNested({ each: true })
+  @Type(() => Step)
+  steps?: Step[];
+}
+
+class ListQuery {
+  @IsOptional()
+  @IsInt()
+  @Max(1000)
+  pageSize?: number;
+
+  @IsOptional()
+  deep?: boolean;
+}
+
+@Controller('api/v1/jobs')
+class JobsHttp {
+  static aborted = 0;
+
+  @Get()
+  list(@ValidQuery(ListQuery) query: ListQuery, @Ctx() ctx: RequestContext): unknown {
+    return { query, workspace: ctx.workspace, subject: ctx.principal.subject, traceId: currentTrace()?.traceId };
+  }
+
+  @Post()
+  @HttpCode(200)
+  create(@ValidBody(JobBody) body: JobBody): unknown {
+    return { body, traced: currentTrace() !== undefined };
+  }
+
+  @Delete()
+  remove(@ValidBody(JobBody) body: JobBody): unknown {
+    return body;
+  }
+
+  @Put('upload')
+  async upload(@RawBodyStream() stream: Readable): Promise<unknown> {
+    let bytes = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) bytes += chunk.length;
+    return { bytes };
+  }
+
+  @Get('wait')
+  wait(@Ctx() ctx: RequestContext): Promise<unknown> {
+    return new Promise((_resolve, reject) => {
+      ctx.signal.addEventListener('abort', () => {
+        JobsHttp.aborted += 1;
+        reject(ctx.signal.reason as Error);
+      });
+    });
+  }
+
+  @Post('admin')
+  @Requires('admin')
+  admin(): string {
+    return 'ok';
+  }
+
+  @Get('fail/:kind')
+  fail(@Param('kind') kind: string): never {
+    if (kind === 'bug') throw new TypeError('secret detail');
+    throw CommonErrors.RESOURCE_EXHAUSTED('the queue is full', { limit: 3 }).withRetryAfter(1500);
+  }
+}
+
+@Controller('v1/chat')
+@ErrorFormat('openai')
+@SkipAuth()
+class ChatHttp {
+  @Post('completions')
+  complete(): never {
+    throw CommonErrors.NOT_FOUND('model x not found', { param: 'model', openaiCode: 'model_not_found' });
+  }
+}
+
+@Controller('api/2.0/mlflow')
+@ErrorFormat('mlflow')
+class MlflowHttp {
+  @Get('runs')
+  run(): never {
+    throw CommonErrors.NOT_FOUND('Run x not found');
+  }
+}
+
+const authenticator = new Authenticator({ auth: 'on', authSigningKey: SECRET });
+
+@Module({
+  controllers: [JobsHttp, ChatHttp, MlflowHttp],
+  providers: [
+    { provide: APP_GUARD, useValue: new HttpGuard(authenticator, new AnyWorkspace()) },
+    { provide: APP_FILTER, useValue: new ErrorFilter(silentLogger()) },
+  ],
+})
+class SpecModule {}
+
+describe('http', () => {
+  let app: NestFastifyApplication;
+  let base: string;
+  let authorization: string;
+  const metrics = new Metrics('spec');
+  const health = new HealthRegistry();
+
+  beforeAll(async () => {
+    app = await createHttpApp(SpecModule, silentLogger(), { bodyBytesMax: 10_000 });
+    const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    observeRequests(fastify, metrics, silentLogger());
+    addSystemRoutes(fastify, health, metrics, { service: 'spec', version: '1.2.3' });
+    await app.listen(0, '127.0.0.1');
+    base = await app.getUrl();
+    const key = parsePlatformKey(SECRET);
+    authorization = `Bearer ${await mintToken(key, { subject: 'ada', roles: { '*': 'editor' }, expiresInSeconds: 60 })}`;
+  });
+  afterAll(async () => {
+    await app.close();
+    metrics.close();
+  });
+
+  async function call(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
+    const response = await fetch(base + path, { ...init, headers: { authorization, connection: 'close', ...init.headers } });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: JSON.parse(text || 'null') as Record<string, any> };
+  }
+  const json = (value: unknown): { body: string } => ({ body: JSON.stringify(value) });
+  const jsonHeaders = { 'content-type': 'application/json' };
+
+  it('gives handlers workspace, principal and trace', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const answer = await call('/api/v1/jobs?pageSize=20&deep=false', {
+      headers: { 'x-millrace-workspace': 'team-a', traceparent },
+    });
+    expect(answer.body).toEqual({
+      query: { pageSize: 20, deep: false },
+      workspace: 'team-a',
+      subject: 'ada',
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    });
+    expect((await call('/w/team-b/api/v1/jobs')).body.workspace).toBe('team-b');
+    expect((await call('/api/v1/jobs', { headers: { 'X-MLFLOW-WORKSPACE': 'team-c' } })).body.workspace).toBe('team-c');
+    expect((await call('/api/v1/jobs')).body.workspace).toBe('default');
+    const conflict = await call('/w/team-b/api/v1/jobs', { headers: { 'x-millrace-workspace': 'team-a' } });
+    expect(conflict.body.errors[0].field).toBe('x-millrace-workspace');
+    expect((await call('/w/Bad%2Fname/api/v1/jobs')).body.errors[0].field).toBe('workspace');
+    expect((await call('/w/%zz/api/v1/jobs')).status).toBe(400);
+  });
+
+  it('keeps the trace in handlers with a body', async () => {
+    const answer = await call('/api/v1/jobs', { method: 'POST', headers: jsonHeaders, ...json({ name: 'x' }) });
+    expect(answer.body).toEqual({ body: { name: 'x' }, traced: true });
+  });
+
+  it('names every wrong field', async () => {
+    const answer = await call('/api/v1/jobs', {
+      method: 'POST',
+      headers: jsonHeaders,
+      ...json({ nam: 1, steps: [{ name: 'a' }, { name: 2, x: 1 }] }),
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.body).toMatchObject({ code: 'COMMON.INVALID_ARGUMENT', status: 400, instance: '/api/v1/jobs' });
+    expect(answer.body.errors).toEqual(
+      expect.arrayContaining([
+        { field: 'nam', message: 'unknown field' },
+        { field: 'name', message: 'must be a string' },
+        { field: 'steps[1].name', message: 'must be a string' },
+        { field: 'steps[1].x', message: 'unknown field' },
+      ]),
+    );
+    expect((await call('/api/v1/jobs?pageSize=5000')).body.errors).toEqual([
+      { field: 'pageSize', message: 'must not be greater than 1000' },
+    ]);
+    expect((await call('/api/v1/jobs?page=5')).body.errors).toEqual([{ field: 'page', message: 'unknown field' }]);
+  });
+
+  it('reads a JSON body of DELETE', async () => {
+    expect((await call('/api/v1/jobs', { method: 'DELETE', headers: jsonHeaders, ...json({ name: 'gone' }) })).body).toEqual({
+      name: 'gone',
+    });
+  });
+
+  it.each([
+    ['broken JSON', '{"name":', 400, 'COMMON.INVALID_ARGUMENT'],
+    ['a prototype key', '{"name":"x","__proto__":{"admin":true}}', 400, 'COMMON.INVALID_ARGUMENT'],
+    ['an array', '[1]', 400, 'COMMON.INVALID_ARGUMENT'],
+    ['nothing', '', 400, 'COMMON.INVALID_ARGUMENT'],
+    ['too much', JSON.stringify({ name: 'x'.repeat(20_000) }), 413, 'COMMON.PAYLOAD_TOO_LARGE'],
+  ])('refuses a body with %s', async (_name, body, status, code) => {
+    const answer = await call('/api/v1/jobs', { method: 'POST', headers: jsonHeaders, body });
+    expect(answer).toMatchObject({ status, body: { code } });
+  });
+
+  it('answers unknown routes and unreadable bodies in the format of the path', async () => {
+    expect((await call('/api/v1/nothing')).body).toMatchObject({ code: 'COMMON.ROUTE_NOT_FOUND', status: 404 });
+    const openai = await call('/v1/nothing', { method: 'POST', headers: jsonHeaders, body: '{}' });
+    expect(openai).toMatchObject({ status: 404, body: { error: { type: 'invalid_request_error', code: 'route_not_found' } } });
+    const mlflow = await call('/api/2.0/mlflow/nothing');
+    expect(mlflow).toMatchObject({ status: 404, body: { error_code: 'ENDPOINT_NOT_FOUND' } });
+    const broken = await call('/v1/chat/completions', { method: 'POST', headers: jsonHeaders, body: '{' });
+    expect(broken).toMatchObject({ status: 400, body: { error: { type: 'invalid_request_error', code: 'invalid_argument' } } });
+    const large = await call('/v1/chat/completions', { method: 'POST', headers: jsonHeaders, body: `"${'x'.repeat(20_000)}"` });
+    expect(large).toMatchObject({ status: 413, body: { error: { code: 'payload_too_large' } } });
+  });
+
+  it('renders errors of routes in the format of their controller', async () => {
+    const openai = await call('/v1/chat/completions', {
+      method: 'POST',
+      headers: { ...jsonHeaders, authorization: 'Bearer sk-mr-x' },
+      body: '{}',
+    });
+    expect(openai).toMatchObject({
+      status: 404,
+      body: { error: { message: 'model x not found', type: 'invalid_request_error', param: 'model', code: 'model_not_found' } },
+    });
+    expect(openai.headers.get('x-should-retry')).toBe('false');
+    expect((await call('/api/2.0/mlflow/runs')).body).toEqual({
+      error_code: 'RESOURCE_DOES_NOT_EXIST',
+      message: 'Run x not found',
+    });
+    const denied = await call('/api/2.0/mlflow/runs', { headers: { authorization: '' } });
+    expect(denied.status).toBe(401);
+    expect(denied.headers.get('www-authenticate')).toBe('Basic realm="mlflow"');
+    expect(denied.body.error_code).toBe('UNAUTHENTICATED');
+  });
+
+  it('hides bugs, hints at retries, repeats the request id', async () => {
+    const bug = await call('/api/v1/jobs/fail/bug', { headers: { 'x-request-id': 'req-7' } });
+    expect(bug).toMatchObject({ status: 500, body: { code: 'COMMON.INTERNAL', requestId: 'req-7' } });
+    expect(JSON.stringify(bug.body)).not.toContain('secret detail');
+    expect(bug.headers.get('x-request-id')).toBe('req-7');
+    const full = await call('/api/v1/jobs/fail/full', { headers: { 'x-request-id': 'evil line' } });
+    expect(full).toMatchObject({ status: 429, body: { details: { limit: 3 } } });
+    expect(full.headers.get('retry-after')).toBe('2');
+    expect(full.headers.get('x-request-id')).not.toContain('evil');
+  });
+
+  it('checks roles', async () => {
+    expect((await call('/api/v1/jobs', { headers: { authorization: '' } })).status).toBe(401);
+    expect((await call('/api/v1/jobs/admin', { method: 'POST' })).body.code).toBe('COMMON.FORBIDDEN');
+  });
+
+  it('hands raw bodies on as streams of any length', async () => {
+    const body = Buffer.alloc(3_000_000, 'x');
+    expect((await call('/api/v1/jobs/upload', { method: 'PUT', body, headers: { 'content-type': 'text/csv' } })).body).toEqual({
+      bytes: 3_000_000,
+    });
+    expect(
+      (
+        await call('/api/v1/jobs/upload', {
+          method: 'PUT',
+          body: 'a=1',
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        })
+      ).body,
+    ).toEqual({ bytes: 3 });
+    expect((await call('/api/v1/jobs/upload', { method: 'PUT' })).body).toEqual({ bytes: 0 });
+    const parsed = await call('/api/v1/jobs/upload', { method: 'PUT', body: '{}', headers: jsonHeaders });
+    expect(parsed).toMatchObject({ status: 415, body: { code: 'COMMON.UNSUPPORTED_MEDIA_TYPE' } });
+  });
+
+  it('tells a handler when its client goes away', async () => {
+    const abort = new AbortController();
+    const pending = fetch(`${base}/api/v1/jobs/wait`, { headers: { authorization, connection: 'close' }, signal: abort.signal });
+    const deadline = Date.now() + 5000;
+    const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    while (!(await metrics.page()).body.includes('millrace_spec_http_requests_in_flight 1')) {
+      if (Date.now() > deadline) throw new Error('the request never arrived');
+      await tick();
+    }
+    abort.abort();
+    await expect(pending).rejects.toThrow();
+    while (JobsHttp.aborted === 0) {
+      if (Date.now() > deadline) throw new Error('the handler was not told');
+      await tick();
+    }
+  });
+
+  it('answers the system routes', async () => {
+    expect((await call('/health/ready')).status).toBe(503);
+    health.markStarted();
+    expect(await call('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok', service: 'spec' } });
+    expect((await call('/health/live')).status).toBe(200);
+    expect((await call('/version')).body).toMatchObject({ service: 'spec', version: '1.2.3' });
+    const page = await (await fetch(`${base}/metrics`, { headers: { connection: 'close' } })).text();
+    expect(page).toMatch(/millrace_spec_http_request_seconds_count\{method="POST",route="\/api\/v1\/jobs",status="400"\} \d/);
+    expect(page).toContain('route="unknown"');
+  });
+
+  it('survives bytes that are not HTTP', async () => {
+    const { hostname, port } = new URL(base);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), hostname, () => socket.write('\u0000\u0001nonsense\r\n\r\n'));
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.on('close', () => resolve(text));
+      socket.on('error', reject);
+    });
+    expect(answer).toContain('400');
+    expect((await call('/health/live')).status).toBe(200);
+  });
+
+  it('calls out to allowed hosts only', async () => {
+    const { host } = new URL(base);
+    const outbound = new OutboundHttp([host]);
+    expect((await outbound.request(`${base}/version`)).status).toBe(200);
+    await expect(new OutboundHttp().request(`${base}/version`)).rejects.toMatchObject({ code: 'OUTBOUND.ADDRESS_REFUSED' });
+    await expect(outbound.request(`http://${host.replace(/:\d+$/, ':1')}/`)).rejects.toMatchObject({
+      code: 'OUTBOUND.ADDRESS_REFUSED',
+    });
+    await expect(new OutboundHttp(['127.0.0.1:9']).request('http://127.0.0.1:9/')).rejects.toMatchObject({
+      code: 'COMMON.UNAVAILABLE',
+    });
+    await outbound.close();
+  });
+});

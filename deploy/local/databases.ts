@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Client } from 'pg';
-import { openEventLog } from './event-log-database';
 import type { Home } from './home';
 import { databaseName, type ServiceName } from './processes';
 import { serviceMigrations } from '../scripts/service-migrations';
+import { eventLogMigrations } from '#libs/messaging';
 import { runMigrations } from '#libs/persistence';
 
 /** Name of the database (and role) of the embedded event log. */
@@ -26,7 +26,7 @@ export async function prepareDatabases(
   }
   const eventLogUrl = urls.get(EVENT_LOG_DATABASE) as string;
   await Promise.all([
-    openEventLog(eventLogUrl),
+    runMigrations({ databaseUrl: eventLogUrl, service: 'events', migrations: eventLogMigrations }),
     ...services.map((service) =>
       runMigrations({
         databaseUrl: urls.get(databaseName(service)) as string,

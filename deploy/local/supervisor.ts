@@ -79,7 +79,7 @@ export class Supervisor {
     child.startedAt = Date.now();
     child.process = spawn(process.execPath, ['--enable-source-maps', child.spec.script], {
       env: child.spec.env,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, 'ipc'],
       // A Ctrl-C of the terminal goes to us alone: we stop the children in order.
       detached: true,
     });

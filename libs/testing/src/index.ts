@@ -2,3 +2,7 @@
 export { eventually } from './eventually';
 export { createTestDatabase, dropTestDatabase, testDatabaseUrl, useTestDatabase } from './test-database';
 export type { TestDatabase } from './test-database';
+export { KilledProcess, projectRoot, spawnProcess, spawnService } from './spawn-process';
+export type { SpawnOptions } from './spawn-process';
+export { startTestService } from './start-test-service';
+export type { TestService, TestServiceOptions } from './start-test-service';

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { testSettings } from '#libs/config';
+import { messagingMigrations } from '#libs/messaging';
 import {
   openPersistence,
   persistenceMigrations,
@@ -86,7 +87,7 @@ export async function dropTestDatabase(url: string): Promise<void> {
 
 /** What ServiceModule adds to every service. */
 function libraryMigrations(): readonly MigrationClass[] {
-  return persistenceMigrations;
+  return [...persistenceMigrations, ...messagingMigrations];
 }
 
 async function ensureTemplate(service: string, migrations: readonly MigrationClass[]): Promise<string> {

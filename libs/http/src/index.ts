@@ -15,3 +15,4 @@ export type { MillraceRequest, RequestContext } from './request-context';
 export { addSystemRoutes } from './system-routes';
 export type { SystemRoutesOptions } from './system-routes';
 export { validate, ValidBody, ValidQuery } from './validation';
+export { workspaceOf } from './workspace-path';

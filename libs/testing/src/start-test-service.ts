@@ -6,7 +6,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { loadSettings, type ProcessSettings, type SettingsClass } from '#libs/config';
 import { eventLogMigrations } from '#libs/messaging';
 import type { MigrationClass } from '#libs/persistence';
-import { startService, type StartedService } from '#libs/service-host';
+import type { StartedService } from '#libs/service-host';
 import { createTestDatabase, dropTestDatabase } from './test-database';
 import { eventually } from './eventually';
 
@@ -58,6 +58,9 @@ export async function startTestService<T extends ProcessSettings>(options: TestS
     OUTBOUND_ALLOW_HOSTS: '127.0.0.1,localhost',
     ...options.env,
   });
+  // Loaded only here, so that specs of small libraries do not load Nest and every library above them.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { startService } = require('#libs/service-host') as typeof import('#libs/service-host');
   const started = await startService(options.module(settings), settings.httpBodyBytesMax);
   const close = async (): Promise<void> => {
     const clean = await started.stop('end of the spec');

@@ -153,11 +153,11 @@ export class EventLogBroker extends Broker {
 
   /** The backstop: compares where partitions end with where their readers are. */
   private async look(): Promise<void> {
-    const subscriptions = [...this.subscriptions];
-    const topicIds = [...new Set(subscriptions.flatMap(({ member }) => member.topics.map(({ id }) => id)))];
+    const positions = new Map([...this.subscriptions].map((subscription) => [subscription, subscription.positions()]));
+    const topicIds = [...new Set([...positions.keys()].flatMap(({ member }) => member.topics.map(({ id }) => id)))];
     if (topicIds.length === 0) return;
     const ends = await this.log.ends(topicIds);
-    for (const subscription of subscriptions) for (const [place, end] of ends) subscription.wake(place, end);
+    for (const [subscription, before] of positions) subscription.compare(before, ends);
   }
 
   private rebalance(subscription: EventLogSubscription): void {

@@ -86,9 +86,24 @@ export class EventLogSubscription implements Subscription {
     return next;
   }
 
-  wake(place?: string, end?: bigint): void {
-    if (place === undefined) for (const worker of this.workers.values()) worker.wake(end);
-    else this.workers.get(place)?.wake(end);
+  wake(place?: string): void {
+    if (place === undefined) for (const worker of this.workers.values()) worker.wake();
+    else this.workers.get(place)?.wake();
+  }
+
+  /** Where each worker stands, for `compare`. */
+  positions(): Map<PartitionWorker, bigint> {
+    return new Map([...this.workers.values()].map((worker) => [worker, worker.nextOffset]));
+  }
+
+  /** Wakes workers that have something to read. `positions` were taken before the ends, so a shorter log is really shorter. */
+  compare(positions: ReadonlyMap<PartitionWorker, bigint>, ends: ReadonlyMap<string, bigint>): void {
+    for (const [worker, position] of positions) {
+      const end = ends.get(worker.place);
+      if (end === undefined || end === position || this.workers.get(worker.place) !== worker) continue;
+      if (end < position) worker.startOver(end);
+      else worker.wake();
+    }
   }
 
   stop(): Promise<void> {

@@ -44,9 +44,24 @@ export class PartitionWorker {
     this.running ??= this.loop();
   }
 
-  /** There may be messages up to `end`. */
-  wake(end?: bigint): void {
-    if (end === undefined || end > this.position) this.signal.set();
+  /** The next offset that this worker will read. */
+  get nextOffset(): bigint {
+    return this.position;
+  }
+
+  wake(): void {
+    this.signal.set();
+  }
+
+  /** The log ends before the place that was read already: it was truncated or restored. Start over; the inbox knows what is done. */
+  startOver(end: bigint): void {
+    const { topic, claim, member } = this;
+    this.tools.logger.error(
+      { group: member.group, topic: topic.name, partition: claim.partition, position: String(this.position), end: String(end) },
+      'event log is shorter than what was read: reading it again from its start',
+    );
+    this.position = 0n;
+    this.signal.set();
   }
 
   /** Ends after the event in hand; resolves when nothing of it runs any more. */

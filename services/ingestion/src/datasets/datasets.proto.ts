@@ -35,7 +35,9 @@ export function versionToProto(version: DatasetVersion): ingestion.DatasetVersio
     rowsRead: String(version.rowsRead),
     rowsKept: String(version.rowsKept),
     rowsQuarantined: String(version.rowsQuarantined),
-    quarantinedByReason: Object.fromEntries(Object.entries(version.quarantinedByReason).map(([reason, count]) => [reason, String(count)])),
+    quarantinedByReason: Object.fromEntries(
+      Object.entries(version.quarantinedByReason).map(([reason, count]) => [reason, String(count)]),
+    ),
     bytes: String(version.bytes),
     parentVersionIds: version.parentVersionIds,
     producedBy: version.producedBy,

@@ -57,7 +57,9 @@ export class BuildFeedbackDataset {
     return this.unitOfWork.run((tx) =>
       this.idempotency.once(tx, { workspace, operation: 'BuildFeedbackDataset', requestId, request }, async () => {
         if (rows.rows === 0) {
-          throw DatasetErrors.NO_FEEDBACK(`no ${input.source} feedback on ${input.modelName} can become a row`, { leftOut: selection.leftOut });
+          throw DatasetErrors.NO_FEEDBACK(`no ${input.source} feedback on ${input.modelName} can become a row`, {
+            leftOut: selection.leftOut,
+          });
         }
         const version = await this.commitVersion.execute(tx, {
           workspace,

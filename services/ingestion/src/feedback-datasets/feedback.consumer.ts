@@ -19,6 +19,8 @@ export class FeedbackConsumer extends EventConsumer {
 
   readonly handlers = [
     on(Events.FeedbackAccepted, (event, tx) => this.record.execute(tx, [{ workspace: event.workspace, data: event.data }])),
-    on(Events.FeedbackRetracted, (event, tx) => this.feedback.retract(tx, event.workspace, event.data.feedbackIds, event.data.reason)),
+    on(Events.FeedbackRetracted, (event, tx) =>
+      this.feedback.retract(tx, event.workspace, event.data.feedbackIds, event.data.reason),
+    ),
   ];
 }

@@ -40,8 +40,12 @@ describe('selectFeedbackRows', () => {
   });
 
   it('lets the majority of raters decide, one voice each, and drops a tie', () => {
-    const one = (raterHash: string, correction: string, inputText = 'Oak  tree') => feedback({ inputText, raterHash, correction });
-    const majority = selectFeedbackRows([one('a', 'plant'), one('b', 'plant', 'oak tree'), one('c', 'food'), one('c', 'food')], 10);
+    const one = (raterHash: string, correction: string, inputText = 'Oak  tree') =>
+      feedback({ inputText, raterHash, correction });
+    const majority = selectFeedbackRows(
+      [one('a', 'plant'), one('b', 'plant', 'oak tree'), one('c', 'food'), one('c', 'food')],
+      10,
+    );
     expect(majority.rows).toEqual([expect.objectContaining({ label: 'plant', votes: 2 })]);
     expect(majority.leftOut).toEqual({ same_opinion: 2, outvoted: 1 });
     const tie = selectFeedbackRows([one('a', 'plant'), one('b', 'food')], 10);
@@ -56,7 +60,9 @@ describe('selectFeedbackRows', () => {
   });
 
   it('does not depend on the order in which feedback came', () => {
-    const items = Array.from({ length: 30 }, (_, i) => feedback({ raterHash: `r${i % 7}`, inputText: `t${i % 11}`, correction: `l${i % 3}` }));
+    const items = Array.from({ length: 30 }, (_, i) =>
+      feedback({ raterHash: `r${i % 7}`, inputText: `t${i % 11}`, correction: `l${i % 3}` }),
+    );
     expect(selectFeedbackRows([...items].reverse(), 3)).toEqual(selectFeedbackRows(items, 3));
   });
 });

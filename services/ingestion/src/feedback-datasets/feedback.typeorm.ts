@@ -44,7 +44,11 @@ export class TypeormFeedbackRepository extends FeedbackRepository {
       `insert into feedback_retractions (workspace, feedback_id, reason) select $1, unnest($2::text[]), $3 on conflict do nothing`,
       [workspace, feedbackIds, reason],
     );
-    await tx.query('update feedback set retracted_reason = $3 where workspace = $1 and id = any($2::text[])', [workspace, feedbackIds, reason]);
+    await tx.query('update feedback set retracted_reason = $3 where workspace = $1 and id = any($2::text[])', [
+      workspace,
+      feedbackIds,
+      reason,
+    ]);
   }
 
   async list(db: Queryable, query: FeedbackQuery): Promise<Feedback[]> {

@@ -27,7 +27,7 @@ export function errorFormatOf(handler: object, controller: object): ErrorFormatN
 /** The format of a path that no controller claimed (404, unreadable body): the protocol of that path. */
 export function errorFormatOfPath(path: string): ErrorFormatName {
   if (path.startsWith('/v1/')) return 'openai';
-  if (path.startsWith('/api/2.0/') || path.startsWith('/api/3.0/')) return 'mlflow';
+  if (/^\/(ajax-)?api\/[23]\.0\//.test(path)) return 'mlflow';
   return 'problem';
 }
 
@@ -63,7 +63,8 @@ export function renderError(
   format: ErrorFormatName,
   request: { path: string; requestId: string },
 ): RenderedError {
-  const status = httpStatusOf(error);
+  // MLflow's server answers a taken name with 400, and its client raises by that.
+  const status = format === 'mlflow' && error.kind === 'already-exists' ? 400 : httpStatusOf(error);
   const headers = commonHeaders(error, status, format);
   if (format === 'openai') return { status, headers, body: openAiBody(error, status) };
   if (format === 'mlflow') return { status, headers, body: mlflowBody(error, status) };

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Authenticator, Workspaces } from '#libs/auth';
+import { CommonErrors } from '#libs/errors';
+import type { HealthRegistry, Logger, Metrics } from '#libs/observability';
+import { loadProtos } from './proto-files';
+import { rpcServiceOf } from './rpc-controller';
+import { type CallObserver, serveCall } from './serve-call';
+import { type GeneratedService, methodNameOf, serviceNameOf } from './service-types';
+
+export interface RpcServerOptions {
+  host: string;
+  /** 0 = any free one. */
+  port: number;
+  messageBytesMax: number;
+  /** Instances of classes marked with @RpcController. */
+  controllers: object[];
+  authenticator: Authenticator;
+  workspaces: Workspaces;
+  health: HealthRegistry;
+  metrics: Metrics;
+  logger: Logger;
+  /** Folder of the .proto files for reflection; by default the package's own. */
+  protoRoot?: string;
+}
+
+// Clients re-resolve names and spread over new replicas when their connection ends now and then.
+const CONNECTION_AGE_MS = 5 * 60_000;
+const CONNECTION_AGE_GRACE_MS = 30_000;
+const KEEPALIVE_MS = 30_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+
+/** A gRPC server with health, reflection, identity, deadlines and error mapping. */
+export class RpcServer {
+  private readonly server: Server;
+  private readonly healthService: HealthImplementation;
+  private readonly services: { definition: GeneratedService; name: string }[] = [];
+  private port = 0;
+
+  constructor(private readonly options: RpcServerOptions) {
+    this.server = new Server({
+      'grpc.max_receive_message_length': options.messageBytesMax,
+      'grpc.max_send_message_length': options.messageBytesMax,
+      'grpc.max_connection_age_ms': CONNECTION_AGE_MS,
+      'grpc.max_connection_age_grace_ms': CONNECTION_AGE_GRACE_MS,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      'grpc.keepalive_permit_without_calls': 1,
+      'grpc.max_concurrent_streams': 1000,
+    });
+    for (const controller of options.controllers) this.addController(controller);
+    this.healthService = new HealthImplementation({ '': 'NOT_SERVING' });
+    this.healthService.addToServer(this.server as never);
+    const names = this.services.map((service) => service.name);
+    if (names.length > 0) {
+      new ReflectionService(loadProtos(names, options.protoRoot), { services: [...names, 'grpc.health.v1.Health'] }).addToServer(
+        this.server,
+      );
+    }
+    options.health.onChange((ready) => this.setServing(ready));
+  }
+
+  /** Binds and serves. Throws COMMON.UNAVAILABLE when the port is taken. Gives the address, with the port that was chosen. */
+  async listen(): Promise<string> {
+    const { host, port } = this.options;
+    const shown = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+    this.port = await new Promise<number>((resolve, reject) => {
+      this.server.bindAsync(`${shown}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error)
+          reject(
+            CommonErrors.UNAVAILABLE(`gRPC cannot listen on ${shown}:${port}: the port is taken or not allowed`, { port }, error),
+          );
+        else resolve(bound);
+      });
+    });
+    return this.address();
+  }
+
+  /** Where clients find it ('127.0.0.1:7204'). */
+  address(): string {
+    const { host } = this.options;
+    return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${this.port}`;
+  }
+
+  /** Refuses new calls, waits for those in flight, and cuts what is left after `forceMs` (open streams would wait for ever). */
+  async drain(forceMs = 10_000): Promise<void> {
+    this.setServing(false);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.options.logger.warn({ forceMs }, 'gRPC calls in flight were cut');
+        this.server.forceShutdown();
+        resolve();
+      }, forceMs);
+      this.server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  private setServing(ready: boolean): void {
+    const status = ready ? 'SERVING' : 'NOT_SERVING';
+    for (const name of ['', ...this.services.map((service) => service.name)]) this.healthService.setStatus(name, status);
+  }
+
+  private addController(controller: object): void {
+    const definition = rpcServiceOf(controller.constructor);
+    const observer = observeCalls(this.options.metrics);
+    const implementation: UntypedServiceImplementation = {};
+    const missing: string[] = [];
+    for (const [name, method] of Object.entries(definition)) {
+      const handler = (controller as Record<string, unknown>)[name];
+      if (typeof handler !== 'function') {
+        missing.push(name);
+        continue;
+      }
+      const door = { handler, controller: controller.constructor, method: methodNameOf(method.path) };
+      const { authenticator, workspaces, logger } = this.options;
+      implementation[name] = serveCall(method, door, controller, { gate: { authenticator, workspaces }, logger, observer });
+    }
+    if (missing.length > 0) {
+      throw CommonErrors.INTERNAL(`${controller.constructor.name} lacks handlers for ${missing.join(', ')}`);
+    }
+    this.services.push({ definition, name: serviceNameOf(definition) });
+    this.server.addService(definition as unknown as ServiceDefinition, implementation);
+  }
+}
+
+function observeCalls(metrics: Metrics): CallObserver {
+  const seconds = metrics.histogram({
+    name: 'rpc_seconds',
+    help: 'gRPC calls served, by method and outcome code.',
+    labelNames: ['method', 'code'],
+  });
+  const inFlight = metrics.gauge({ name: 'rpc_in_flight', help: 'gRPC calls being served.' });
+  return {
+    started: () => inFlight.inc(),
+    ended: (method, code, elapsedSeconds) => {
+      inFlight.dec();
+      seconds.observe({ method, code }, elapsedSeconds);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { Events } from '#libs/contracts';
+import { hasCode, toAppError } from '#libs/errors';
+import { EventPublisher } from '#libs/messaging';
+import { Logger } from '#libs/observability';
+import { UnitOfWork } from '#libs/persistence';
+import { BackgroundLoop } from '../background-loop';
+import { GatewaySettings } from '../config';
+import { GatewayMetrics } from '../gateway.metrics';
+import { toInferenceCompleted, type Inference } from './inference';
+import { InferenceQueue, type DropReason } from './inference-queue';
+
+const BATCH = 500;
+const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
+
+/**
+ * Writes finished requests as events, after their answers are gone: callers never wait for the database. While it is away the
+ * queue holds them; a batch that the database refuses is halved until the one that it refuses is found.
+ */
+@Injectable()
+export class RecordInferences {
+  readonly queue: InferenceQueue;
+  private readonly loop: BackgroundLoop;
+  private loggedAtMs = -Infinity;
+
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly publisher: EventPublisher,
+    private readonly metrics: GatewayMetrics,
+    private readonly logger: Logger,
+    settings: GatewaySettings,
+  ) {
+    this.queue = new InferenceQueue(settings.eventQueueMax, settings.eventQueueBytesMax);
+    const work = async (): Promise<boolean> => {
+      await this.flush();
+      return this.queue.size >= BATCH;
+    };
+    this.loop = new BackgroundLoop({ name: 'inference-events', intervalMs: settings.eventFlushMs, work, logger });
+  }
+
+  execute(inference: Inference): void {
+    if (!this.queue.push(inference)) this.noteDrop(inference, 'queue-full');
+    this.metrics.eventsQueued.set(this.queue.size);
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Writes everything that waits. What cannot be written within the time is listed as dropped. */
+  async drain(withinMs: number): Promise<void> {
+    await this.loop.stop();
+    const end = performance.now() + withinMs;
+    while (this.queue.size > 0 && performance.now() < end) {
+      try {
+        await this.flush();
+      } catch (error) {
+        this.logger.warn({ err: error, queued: this.queue.size }, 'inference events not written at shutdown, trying again');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+    for (const inference of this.queue.peek(this.queue.size)) {
+      this.queue.drop(inference, 'shutdown');
+      this.noteDrop(inference, 'shutdown');
+    }
+    this.queue.remove(this.queue.size);
+  }
+
+  /** Writes one batch; throws when the database is away. */
+  async flush(): Promise<void> {
+    const batch = this.queue.peek(BATCH);
+    if (batch.length === 0) return;
+    await this.write(batch);
+    this.queue.remove(batch.length);
+    this.metrics.eventsQueued.set(this.queue.size);
+  }
+
+  private async write(batch: Inference[]): Promise<void> {
+    try {
+      await this.unitOfWork.run((tx) => this.publish(tx, batch).then(() => undefined), { label: 'inference events' });
+      this.metrics.eventsFlushed.inc(batch.length);
+    } catch (error) {
+      // A commit whose outcome is unknown comes again under the same event ids; one that had worked is then refused as known.
+      const known = hasCode(error, 'PERSISTENCE.UNIQUE_VIOLATION');
+      if (!REFUSED_BY_DATA.includes(toAppError(error).kind)) throw error;
+      if (batch.length === 1) {
+        if (known) return;
+        this.logger.error({ err: error, inferenceId: batch[0]!.inferenceId }, 'inference event cannot be written');
+        this.queue.drop(batch[0]!, 'unwritable');
+        this.noteDrop(batch[0]!, 'unwritable');
+        return;
+      }
+      const middle = batch.length >> 1;
+      await this.write(batch.slice(0, middle));
+      await this.write(batch.slice(middle));
+    }
+  }
+
+  private publish(tx: Parameters<EventPublisher['publishMany']>[0], batch: Inference[]): Promise<string[]> {
+    return this.publisher.publishMany(
+      tx,
+      Events.InferenceCompleted,
+      batch.map((inference) => ({
+        workspace: inference.workspace,
+        id: inference.inferenceId,
+        aggregateId: inference.inferenceId,
+        aggregateVersion: 1,
+        data: toInferenceCompleted(inference),
+      })),
+    );
+  }
+
+  private noteDrop(inference: Inference, reason: DropReason): void {
+    this.metrics.eventsDropped.inc({ reason });
+    // An overload drops thousands a second: each is counted and listed, one line a second is logged.
+    const nowMs = performance.now();
+    if (nowMs - this.loggedAtMs < 1000) return;
+    this.loggedAtMs = nowMs;
+    const { workspace, inferenceId, endpoint } = inference;
+    const { droppedTotal } = this.queue;
+    this.logger.error({ workspace, inferenceId, endpoint, reason, droppedTotal }, 'inference event dropped');
+  }
+}

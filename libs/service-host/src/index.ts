@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-export { createProcessCore, type CoreOverrides, type ProcessCore } from './process-core';
-export { createServiceCore, type ServiceCore } from './service-core';
-export {
-  HostedProcess,
-  ProcessModule,
-  ServiceModule,
-  type HttpDoorOptions,
-  type ProcessModuleOptions,
-  type ServiceModuleOptions,
-} from './service.module';
-export { startService, type StartedService } from './start-service';
-export { runService, type RunOptions } from './run-service';
+export { buildVersion } from './build-version';
+export { FatalErrors } from './fatal-errors';
+export { RpcClients } from './rpc-clients';
+export { runService } from './run-service';
+export type { RunOptions } from './run-service';
+export { SERVICE_DEFINITION } from './service-definition';
+export type { ServiceDefinition } from './service-definition';
+export { ServiceModule } from './service.module';
+export { startService } from './start-service';
+export type { RunningService, StartOptions } from './start-service';

@@ -1,43 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DynamicModule } from '@nestjs/common';
-import { effectiveSettings, loadSettingsOrExit, type ProcessSettings, type SettingsClass } from '#libs/config';
-import { createLogger } from '#libs/observability';
-import { startService, type StartedService } from './start-service';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { effectiveSettings, EXIT_CONFIG, loadSettingsOrExit, type ProcessSettings, type SettingsClass } from '#libs/config';
+import { createLogger, describeError, ShutdownSequence } from '#libs/observability';
+import { FatalErrors } from './fatal-errors';
+import { startService } from './start-service';
 
-export interface RunOptions<T extends ProcessSettings> {
+export interface RunOptions<S extends ProcessSettings> {
   service: string;
-  settings: SettingsClass<T>;
-  module: (settings: T) => DynamicModule;
+  settings: SettingsClass<S>;
+  module: (settings: S) => DynamicModule | Type<unknown>;
 }
 
 /**
- * Main program of a process: settings from the environment (exit 78 when wrong), start, stop on SIGTERM or SIGINT, when the
- * launcher that started it is gone, or when a consumer cannot go on (exit 1). A stop that is not clean exits with 1.
+ * The main program of a service: settings from the environment (exit 78 when wrong), start, graceful stop on SIGTERM and SIGINT
+ * (exit 0), exit 1 when it cannot start or cannot go on.
  */
-export async function runService<T extends ProcessSettings>(options: RunOptions<T>): Promise<void> {
+export async function runService<S extends ProcessSettings>(options: RunOptions<S>): Promise<void> {
   const settings = loadSettingsOrExit(options.settings);
   const logger = createLogger(options.service, settings.logLevel);
-  logger.info({ settings: effectiveSettings(settings) }, 'settings');
-  process.on('unhandledRejection', (error) => {
-    logger.error({ err: error }, 'unhandled rejection');
-    process.exit(1);
+  logger.info({ settings: effectiveSettings(settings) }, 'service starts');
+  const running = await startService({ service: options.service, settings, module: options.module }).catch((error: unknown) => {
+    logger.error({ err: error }, 'service cannot start');
+    process.stderr.write(`${options.service}: ${(error as Error).message}\n`);
+    process.exit(error instanceof TypeError ? EXIT_CONFIG : 1);
   });
-  let started: StartedService;
-  try {
-    started = await startService(options.module(settings), settings.httpBodyBytesMax);
-  } catch (error) {
-    logger.error({ err: error }, 'could not start');
-    process.exit(1);
-  }
-  const stop = (reason: string, code: number): void => {
-    void started.stop(reason).then((clean) => process.exit(clean ? code : 1));
+  const shutdown = running.get<ShutdownSequence>(ShutdownSequence);
+  const stop = (reason: string, failed: boolean): void => {
+    // The sequence bounds each stage; this bounds the sequence.
+    setTimeout(() => process.exit(1), settings.shutdownSeconds * 1000 + 1000).unref();
+    void shutdown.run(reason).then((clean) => process.exit(clean && !failed ? 0 : 1));
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal, 0));
-  // The launcher holds a channel to each child: when it dies, even by SIGKILL, nobody is left to stop us.
-  if (process.channel) process.once('disconnect', () => stop('the launcher is gone', 0));
-  if (started.hosted.service)
-    started.hosted.service.onFatal = (error) => {
-      logger.error({ err: error }, 'a consumer cannot go on');
-      stop('a consumer cannot go on', 1);
-    };
+  process.once('SIGTERM', () => stop('SIGTERM', false));
+  process.once('SIGINT', () => stop('SIGINT', false));
+  const fatal = (error: unknown): void => {
+    logger.error({ err: describeError(error) }, 'service cannot go on');
+    stop('fatal error', true);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+  running.get<FatalErrors>(FatalErrors).onReport(fatal);
 }

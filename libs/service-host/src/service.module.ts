@@ -1,125 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Injectable, Module, type DynamicModule, type Provider, type Type } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
-import { Authenticator, Workspaces } from '#libs/auth';
-import { Clock, Ids } from '#libs/clock';
+import { AnyWorkspace, Authenticator, ServiceTokens, StoredWorkspaces, Workspaces } from '#libs/auth';
+import { Clock, Ids, SystemClock, UuidIds } from '#libs/clock';
 import { ProcessSettings, ServiceSettings } from '#libs/config';
-import { ErrorFilter, HttpGuard } from '#libs/http';
-import { Broker, DeadLetters, EventPublisher, Messaging, type EventConsumer } from '#libs/messaging';
-import { HealthRegistry, Logger, Metrics, ShutdownSequence } from '#libs/observability';
-import { Database, Idempotency, UnitOfWork, type MigrationClass } from '#libs/persistence';
-import { BlobStore } from '#libs/storage';
-import { createProcessCore, type CoreOverrides, type ProcessCore } from './process-core';
-import { createServiceCore, type ServiceCore } from './service-core';
-import { WorkspaceConsumer } from './workspace.consumer';
+import { ErrorFilter, HttpGuard, OutboundHttp } from '#libs/http';
+import { Broker, DeadLetters, EventPublisher, kafkaOrLog, Messaging } from '#libs/messaging';
+import { createLogger, HealthRegistry, Logger, Metrics, ShutdownSequence } from '#libs/observability';
+import { Database, Idempotency, openPersistence, type Persistence, UnitOfWork } from '#libs/persistence';
+import { BlobStore, createBlobStore } from '#libs/storage';
+import { buildVersion } from './build-version';
+import { FatalErrors } from './fatal-errors';
+import { RpcClients } from './rpc-clients';
+import { SERVICE_DEFINITION, type ServiceDefinition } from './service-definition';
 
-export interface HttpDoorOptions {
-  /** False where the service answers /version in another protocol's words. */
-  versionRoute?: boolean;
-}
+/** Token of the open database access (pool included), for the host itself. */
+export const PERSISTENCE = Symbol('millrace:persistence');
 
-export interface ServiceModuleOptions {
-  service: string;
-  settings: ServiceSettings;
-  /** The service's own; those of the libs are added. */
-  migrations: readonly MigrationClass[];
-  consumers?: Type<EventConsumer>[];
-  rpc?: Type<object>[];
-  http?: HttpDoorOptions;
-  overrides?: CoreOverrides;
-}
-
-export interface ProcessModuleOptions {
-  service: string;
-  settings: ProcessSettings;
-  http?: HttpDoorOptions;
-  overrides?: CoreOverrides;
-}
-
-/** What startService finds in the application. */
-@Injectable()
-export class HostedProcess {
-  constructor(
-    readonly core: ProcessCore,
-    readonly doors: { consumers: Type<EventConsumer>[]; rpc: Type<object>[]; http: HttpDoorOptions },
-    readonly service?: ServiceCore,
-  ) {}
-}
-
-/** The global module of a process without database and events (the runtime). */
-@Module({})
-export class ProcessModule {
-  static forRoot(options: ProcessModuleOptions): DynamicModule {
-    const core = createProcessCore(options.service, options.settings, options.overrides);
-    const hosted = new HostedProcess(core, { consumers: [], rpc: [], http: options.http ?? {} });
-    return assemble(ProcessModule, [...processProviders(core), { provide: HostedProcess, useValue: hosted }]);
-  }
-}
-
-/** The global module of a service: all ports of the libs, ready to be injected. */
+/**
+ * Gives every module of a service the platform's ports: settings, Clock, Ids, Logger, Metrics, HealthRegistry, ShutdownSequence,
+ * BlobStore, OutboundHttp, Authenticator; with ServiceSettings also Database, UnitOfWork, Idempotency, EventPublisher,
+ * DeadLetters, Broker, RpcClients. Import it once, in the app module.
+ */
 @Module({})
 export class ServiceModule {
-  static forRoot(options: ServiceModuleOptions): DynamicModule {
-    const core = createServiceCore(options.service, options.settings, options);
-    const explicit = options.settings.workspaces === 'explicit';
-    const consumers = [...(options.consumers ?? []), ...(explicit ? [WorkspaceConsumer] : [])];
-    const hosted = new HostedProcess(core, { consumers, rpc: options.rpc ?? [], http: options.http ?? {} }, core);
-    return assemble(ServiceModule, [
-      ...processProviders(core),
-      ...serviceProviders(core),
-      ...(explicit ? [{ provide: WorkspaceConsumer, useValue: new WorkspaceConsumer(options.service) }] : []),
-      { provide: HostedProcess, useValue: hosted },
-    ]);
+  static forRoot(definition: ServiceDefinition): DynamicModule {
+    const { settings } = definition;
+    const providers = [
+      ...processProviders(definition),
+      ...(settings instanceof ServiceSettings ? serviceProviders(definition.service, settings) : [WITHOUT_DATABASE]),
+    ];
+    const exported = providers.map((provider) => (provider as { provide: symbol | Type }).provide);
+    return {
+      module: ServiceModule,
+      global: true,
+      providers: [...providers, ...doorProviders()],
+      exports: exported,
+    };
   }
 }
 
-function assemble(module: Type<unknown>, providers: Provider[]): DynamicModule {
-  const tokens = providers.map((provider) => (provider as { provide: Type<unknown> }).provide);
-  return {
-    module,
-    global: true,
-    providers: [
-      ...providers,
-      {
-        provide: APP_GUARD,
-        useFactory: (authenticator: Authenticator, workspaces: Workspaces) => new HttpGuard(authenticator, workspaces),
-        inject: [Authenticator, Workspaces],
-      },
-      { provide: APP_FILTER, useFactory: (logger: Logger) => new ErrorFilter(logger), inject: [Logger] },
-    ],
-    exports: tokens,
-  };
-}
+const WITHOUT_DATABASE: Provider = { provide: Workspaces, useFactory: () => new AnyWorkspace() };
 
-function value(provide: unknown, useValue: unknown): Provider {
-  return { provide, useValue } as Provider;
-}
-
-function processProviders(core: ProcessCore): Provider[] {
+function processProviders(definition: ServiceDefinition): Provider[] {
+  const { service, settings } = definition;
   return [
-    value(core.settings.constructor, core.settings),
-    value(ProcessSettings, core.settings),
-    value(Clock, core.clock),
-    value(Ids, core.ids),
-    value(Logger, core.logger),
-    value(Metrics, core.metrics),
-    value(HealthRegistry, core.health),
-    value(ShutdownSequence, core.shutdown),
-    value(BlobStore, core.blobs),
-    value(Authenticator, core.authenticator),
-    value(Workspaces, core.workspaces),
+    { provide: SERVICE_DEFINITION, useValue: definition },
+    { provide: settings.constructor as Type, useValue: settings },
+    { provide: ProcessSettings, useValue: settings },
+    { provide: Clock, useFactory: () => new SystemClock() },
+    { provide: Ids, useFactory: () => new UuidIds() },
+    { provide: Logger, useFactory: () => createLogger(service, settings.logLevel) },
+    { provide: Metrics, useFactory: () => new Metrics(service) },
+    { provide: HealthRegistry, useFactory: () => new HealthRegistry() },
+    { provide: FatalErrors, useFactory: () => new FatalErrors() },
+    {
+      provide: ShutdownSequence,
+      inject: [Logger],
+      useFactory: (logger: Logger) => new ShutdownSequence(logger, settings.shutdownSeconds * 1000),
+    },
+    {
+      provide: BlobStore,
+      useFactory: () => createBlobStore(settings.storageUrl, { s3Endpoint: settings.s3Endpoint, s3Region: settings.s3Region }),
+    },
+    { provide: Authenticator, useFactory: () => new Authenticator(settings) },
+    {
+      provide: ServiceTokens,
+      inject: [Authenticator],
+      useFactory: (authenticator: Authenticator) => new ServiceTokens(service, authenticator.key),
+    },
+    { provide: OutboundHttp, useFactory: () => new OutboundHttp(settings.outboundAllowHosts) },
+    {
+      provide: RpcClients,
+      inject: [ServiceTokens, ShutdownSequence],
+      useFactory: (tokens: ServiceTokens, shutdown: ShutdownSequence) => new RpcClients(service, tokens, shutdown),
+    },
   ];
 }
 
-function serviceProviders(core: ServiceCore): Provider[] {
+function serviceProviders(service: string, settings: ServiceSettings): Provider[] {
   return [
-    value(ServiceSettings, core.settings),
-    value(Database, core.persistence.database),
-    value(UnitOfWork, core.persistence.unitOfWork),
-    value(Idempotency, core.persistence.idempotency),
-    value(Broker, core.broker),
-    value(Messaging, core.messaging),
-    value(EventPublisher, core.messaging.publisher),
-    value(DeadLetters, core.messaging.deadLetters),
+    { provide: ServiceSettings, useValue: settings },
+    {
+      provide: PERSISTENCE,
+      useFactory: () =>
+        openPersistence({
+          databaseUrl: settings.databaseUrl,
+          applicationName: `millrace-${service}`,
+          connectionsMax: settings.poolMax,
+        }),
+    },
+    { provide: Database, inject: [PERSISTENCE], useFactory: (persistence: Persistence) => persistence.database },
+    { provide: UnitOfWork, inject: [PERSISTENCE], useFactory: (persistence: Persistence) => persistence.unitOfWork },
+    { provide: Idempotency, inject: [PERSISTENCE], useFactory: (persistence: Persistence) => persistence.idempotency },
+    {
+      provide: Workspaces,
+      inject: [Database],
+      useFactory: (database: Database) => new StoredWorkspaces(database, settings.workspaces),
+    },
+    {
+      provide: Broker,
+      inject: [Logger, Clock],
+      useFactory: (logger: Logger, clock: Clock) => kafkaOrLog(settings, { service, logger, clock }),
+    },
+    messagingProvider(service, settings),
+    { provide: EventPublisher, inject: [Messaging], useFactory: (messaging: Messaging) => messaging.publisher },
+    { provide: DeadLetters, inject: [Messaging], useFactory: (messaging: Messaging) => messaging.deadLetters },
+  ];
+}
+
+function messagingProvider(service: string, settings: ServiceSettings): Provider {
+  return {
+    provide: Messaging,
+    inject: [PERSISTENCE, Broker, Clock, Ids, Logger, Metrics, FatalErrors],
+    useFactory: (
+      persistence: Persistence,
+      broker: Broker,
+      ...[clock, ids, logger, metrics, fatal]: [Clock, Ids, Logger, Metrics, FatalErrors]
+    ) => {
+      const { database, unitOfWork } = persistence;
+      return new Messaging({
+        service,
+        build: buildVersion(),
+        databaseUrl: settings.databaseUrl,
+        database,
+        unitOfWork,
+        broker,
+        clock,
+        ids,
+        logger,
+        metrics,
+        onFatal: (error) => fatal.report(error),
+        partitionsConcurrentMax: Math.max(1, Math.min(4, Math.floor(settings.poolMax / 2))),
+      });
+    },
+  };
+}
+
+function doorProviders(): Provider[] {
+  return [
+    {
+      provide: APP_GUARD,
+      inject: [Authenticator, Workspaces],
+      useFactory: (authenticator: Authenticator, workspaces: Workspaces) => new HttpGuard(authenticator, workspaces),
+    },
+    { provide: APP_FILTER, inject: [Logger], useFactory: (logger: Logger) => new ErrorFilter(logger) },
   ];
 }

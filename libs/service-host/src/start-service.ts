@@ -1,84 +1,183 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AddressInfo } from 'node:net';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import type { ServiceSettings } from '#libs/config';
+import { assertSafeBinding, Authenticator, Workspaces } from '#libs/auth';
+import { CommonErrors } from '#libs/errors';
+import { type ProcessSettings, ServiceSettings } from '#libs/config';
 import { addSystemRoutes, createHttpApp, observeRequests } from '#libs/http';
-import { silentLogger } from '#libs/observability';
-import type { EventConsumer } from '#libs/messaging';
+import { Messaging, messagingMigrations } from '#libs/messaging';
+import { createLogger, HealthRegistry, Logger, Metrics, ShutdownSequence, startTracing } from '#libs/observability';
+import { Database, missingMigrations, persistenceMigrations, type Persistence, purgeIdempotencyKeys } from '#libs/persistence';
 import { RpcServer } from '#libs/rpc';
-import { HostedProcess } from './service.module';
+import { BlobStore } from '#libs/storage';
+import { buildVersion } from './build-version';
+import { registerShutdown } from './register-shutdown';
+import { SERVICE_DEFINITION, type ServiceDefinition } from './service-definition';
+import { PERSISTENCE } from './service.module';
+import { WorkspacesConsumer } from './workspaces.consumer';
 
-/** A started process. */
-export interface StartedService {
-  app: NestFastifyApplication;
-  hosted: HostedProcess;
-  baseUrl: string;
-  /** host:port, or undefined for a process without gRPC. */
-  grpcAddress?: string;
-  /** Runs the shutdown sequence; true when it ended well and in time. */
-  stop(reason: string): Promise<boolean>;
+export interface StartOptions<S extends ProcessSettings> {
+  service: string;
+  settings: S;
+  module: (settings: S) => DynamicModule | Type<unknown>;
 }
+
+/** A running process: every door open, consumers started in the background. */
+export interface RunningService {
+  app: NestFastifyApplication;
+  /** Such as http://127.0.0.1:7104. */
+  baseUrl: string;
+  /** Such as 127.0.0.1:7204; empty for a process without gRPC. */
+  grpcAddress: string;
+  /** Anything that a module provides. */
+  get<T>(token: Type<T> | (abstract new (...args: never[]) => T) | symbol | string): T;
+  /** The graceful stop; true when everything ended well and in time. */
+  close(): Promise<boolean>;
+}
+
+const STORAGE_CHECK_MS = 15_000;
+const PURGE_MS = 10 * 60_000;
 
 /**
- * Builds the application and opens its doors: consumers and relay first (they wait for database and broker by themselves),
- * then gRPC, then HTTP. Registers every part with the shutdown sequence.
+ * Boots a service: module, health, doors, consumers. Needs neither database nor broker to be there (it says "not ready" until
+ * they are). Throws TypeError for an unsafe binding and COMMON.UNAVAILABLE for a taken port, after closing what was opened.
  */
-export async function startService(module: DynamicModule | Type<unknown>, bodyBytesMax: number): Promise<StartedService> {
-  const app = await createHttpApp(module, silentLogger(), { bodyBytesMax });
-  const hosted = app.get(HostedProcess);
-  const { core, doors } = hosted;
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  observeRequests(fastify, core.metrics, core.logger);
-  addSystemRoutes(fastify, core.health, core.metrics, { service: core.service, version: core.version, ...doors.http });
-  core.shutdown.on('readiness-off', 'readiness', () => leaveLoadBalancer(hosted));
-  await app.init();
-  startMessaging(app, hosted);
-  const rpc = await startRpc(app, hosted);
-  await app.listen(core.settings.httpPort, core.settings.httpHost);
-  core.shutdown.on('stop-intake', 'http', () => app.close());
-  core.health.markStarted();
-  const { port } = app.getHttpServer().address() as AddressInfo;
-  const baseUrl = `http://${core.settings.httpHost}:${port}`;
-  core.logger.info({ baseUrl, grpcAddress: rpc?.address, version: core.version }, 'started');
-  return { app, hosted, baseUrl, grpcAddress: rpc?.address, stop: (reason) => core.shutdown.run(reason) };
-}
-
-async function leaveLoadBalancer({ core }: HostedProcess): Promise<void> {
-  core.health.drain();
-  await core.clock.sleep(core.settings.shutdownReadinessSeconds * 1000);
-}
-
-function startMessaging(app: NestFastifyApplication, { core, doors, service }: HostedProcess): void {
-  if (!service) return;
-  const { messaging, broker, settings } = service;
-  if (settings.runConsumers) {
-    messaging.start(doors.consumers.map((consumer) => app.get<EventConsumer>(consumer, { strict: false })));
-    core.health.addReadiness('events', () => messaging.readiness());
-    core.health.addLiveness('events', () => messaging.liveness());
+export async function startService<S extends ProcessSettings>(options: StartOptions<S>): Promise<RunningService> {
+  const { service, settings } = options;
+  const hosts = settings instanceof ServiceSettings ? [settings.httpHost, settings.grpcHost] : [settings.httpHost];
+  assertSafeBinding(settings.auth, hosts);
+  const tracing = settings.otelExporterOtlpEndpoint
+    ? startTracing({
+        service,
+        endpoint: settings.otelExporterOtlpEndpoint,
+        sampleRatio: settings.otelTracesSampleRatio,
+        version: buildVersion(),
+      })
+    : undefined;
+  const app = await createHttpApp(options.module(settings), createLogger(service, settings.logLevel), {
+    bodyBytesMax: settings.httpBodyBytesMax,
+  });
+  const get = <T>(token: unknown): T => app.get<T>(token as Type<T>, { strict: false });
+  const definition = get<ServiceDefinition>(SERVICE_DEFINITION);
+  const shutdown = get<ShutdownSequence>(ShutdownSequence);
+  const rpc = settings instanceof ServiceSettings ? makeRpcServer(definition, settings, get) : undefined;
+  prepareHttp(app, definition, get);
+  registerShutdown({ app, settings, get, rpc, tracing });
+  try {
+    addHealthChecks(definition, get);
+    const grpcAddress = rpc ? await rpc.listen() : '';
+    await listen(app, settings);
+    if (settings instanceof ServiceSettings) startMessaging(definition, settings, get);
+    get<HealthRegistry>(HealthRegistry).markStarted();
+    const baseUrl = await app.getUrl();
+    get<Logger>(Logger).info({ baseUrl, grpcAddress, version: buildVersion() }, 'service started');
+    return { app, baseUrl, grpcAddress, get, close: () => shutdown.run('close') };
+  } catch (error) {
+    await shutdown.run('failed start');
+    throw error;
   }
-  core.shutdown.on('stop-intake', 'consumers', () => messaging.stopConsumers());
-  core.shutdown.on('stop-relay', 'relay', () => messaging.stopRelay());
-  core.shutdown.on('flush', 'broker', () => broker.close());
 }
 
-async function startRpc(app: NestFastifyApplication, { core, doors, service }: HostedProcess): Promise<RpcServer | undefined> {
-  if (!service || doors.rpc.length === 0) return undefined;
-  const settings = core.settings as ServiceSettings;
-  const server = new RpcServer({
-    service: core.service,
+type Get = <T>(token: unknown) => T;
+
+function prepareHttp(app: NestFastifyApplication, definition: ServiceDefinition, get: Get): void {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const shutdown = get<ShutdownSequence>(ShutdownSequence);
+  observeRequests(fastify, get(Metrics), get(Logger));
+  // Connections that are kept alive would hold the stop: each is told to end with the answer that it waits for.
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    if (shutdown.started) void reply.header('connection', 'close');
+    done();
+  });
+  addSystemRoutes(fastify, get(HealthRegistry), get(Metrics), {
+    service: definition.service,
+    version: buildVersion(),
+    ...(definition.http?.versionRoute === undefined ? {} : { versionRoute: definition.http.versionRoute }),
+  });
+}
+
+async function listen(app: NestFastifyApplication, settings: ProcessSettings): Promise<void> {
+  const { httpHost, httpPort } = settings;
+  try {
+    await app.listen(httpPort, httpHost);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error;
+    const why =
+      code === 'EADDRINUSE' ? 'the port is taken' : code === 'EACCES' ? 'not allowed' : 'no such address on this machine';
+    throw CommonErrors.UNAVAILABLE(`HTTP cannot listen on ${httpHost}:${httpPort}: ${why}`, { port: httpPort }, error);
+  }
+}
+
+function makeRpcServer(definition: ServiceDefinition, settings: ServiceSettings, get: Get): RpcServer {
+  return new RpcServer({
     host: settings.grpcHost,
     port: settings.grpcPort,
     messageBytesMax: settings.grpcMessageBytesMax,
-    logger: core.logger,
-    metrics: core.metrics,
-    health: core.health,
-    authenticator: core.authenticator,
-    workspaces: core.workspaces,
+    controllers: (definition.rpc ?? []).map((controller) => get<object>(controller)),
+    authenticator: get(Authenticator),
+    workspaces: get(Workspaces),
+    health: get(HealthRegistry),
+    metrics: get(Metrics),
+    logger: get(Logger),
   });
-  for (const controller of doors.rpc) server.add(app.get<object>(controller, { strict: false }));
-  await server.start();
-  core.shutdown.on('stop-intake', 'grpc', () => server.stop());
-  return server;
+}
+
+function addHealthChecks(definition: ServiceDefinition, get: Get): void {
+  const health = get<HealthRegistry>(HealthRegistry);
+  const store = get<BlobStore>(BlobStore);
+  let storageCheckedMs = -Infinity;
+  health.addReadiness('storage', async () => {
+    // The check writes: once in a while is enough.
+    if (performance.now() - storageCheckedMs < STORAGE_CHECK_MS) return;
+    await store.check();
+    storageCheckedMs = performance.now();
+  });
+  if (!(definition.settings instanceof ServiceSettings)) return;
+  const database = get<Database>(Database);
+  const messaging = get<Messaging>(Messaging);
+  const migrations = [...persistenceMigrations, ...messagingMigrations, ...(definition.migrations ?? [])];
+  let schemaRight = false;
+  health.addReadiness('database', () => database.query('select 1'));
+  health.addReadiness('schema', async () => {
+    if (schemaRight) return;
+    const missing = await missingMigrations(database, migrations);
+    if (missing.length > 0) throw new Error(`missing migrations: ${missing.join(', ')}; run npm run db:migrate`);
+    schemaRight = true;
+  });
+  if (definition.settings.runConsumers) {
+    health.addReadiness('messaging', () => messaging.readiness());
+    health.addLiveness('messaging', () => messaging.liveness());
+  }
+  addPoolMetrics(get);
+}
+
+function addPoolMetrics(get: Get): void {
+  const persistence = get<Persistence>(PERSISTENCE);
+  get<Metrics>(Metrics).gauge({
+    name: 'pool_connections',
+    help: 'Database connections by state; waiting = callers that wait for one.',
+    labelNames: ['state'],
+    collect: (gauge) => {
+      const { total, idle, waiting } = persistence.poolStats();
+      gauge.set({ state: 'total' }, total);
+      gauge.set({ state: 'idle' }, idle);
+      gauge.set({ state: 'waiting' }, waiting);
+    },
+  });
+}
+
+function startMessaging(definition: ServiceDefinition, settings: ServiceSettings, get: Get): void {
+  if (!settings.runConsumers) return;
+  const own = (definition.consumers ?? []).map((consumer) => get<InstanceType<typeof consumer>>(consumer));
+  const learned = settings.workspaces === 'explicit' ? [new WorkspacesConsumer(definition.service)] : [];
+  get<Messaging>(Messaging).start([...own, ...learned]);
+  const database = get<Database>(Database);
+  const logger = get<Logger>(Logger);
+  const purge = setInterval(() => {
+    purgeIdempotencyKeys(database).catch((error: unknown) => logger.warn({ err: error }, 'old request ids were not purged'));
+  }, PURGE_MS);
+  purge.unref();
+  get<ShutdownSequence>(ShutdownSequence).on('stop-intake', 'purge timer', () => clearInterval(purge));
 }

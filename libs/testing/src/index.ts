@@ -2,7 +2,10 @@
 export { eventually } from './eventually';
 export { createTestDatabase, dropTestDatabase, testDatabaseUrl, useTestDatabase } from './test-database';
 export type { TestDatabase } from './test-database';
-export { KilledProcess, projectRoot, spawnProcess, spawnService } from './spawn-process';
+export { projectRoot } from './project-root';
+export { KilledProcess, spawnProcess, spawnService } from './spawn-process';
 export type { SpawnOptions } from './spawn-process';
 export { startTestService } from './start-test-service';
 export type { TestService, TestServiceOptions } from './start-test-service';
+export { startKafkaForTests } from './test-kafka';
+export type { TestKafka } from './test-kafka';

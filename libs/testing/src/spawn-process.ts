@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { eventually } from './eventually';
+import { projectRoot } from './project-root';
 
 export interface SpawnOptions {
   /** Path below the project root, such as 'services/registry/src/main.ts'. */
@@ -95,14 +95,4 @@ export function spawnProcess(options: SpawnOptions): KilledProcess {
 /** Starts a service by name, from the sources, with settings by environment only. */
 export function spawnService(service: string, env: Record<string, string | undefined>): KilledProcess {
   return new KilledProcess({ file: `services/${service}/src/main.ts`, env });
-}
-
-/** The folder with package.json, from the sources or from dist. */
-export function projectRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (folder === dirname(folder)) throw new Error('No package.json above the testing library');
-    folder = dirname(folder);
-  }
-  return folder;
 }

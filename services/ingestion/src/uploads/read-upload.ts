@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { invalidFields } from '#libs/errors';
+import { invalidFields, isAppError } from '#libs/errors';
 import { DatasetErrors } from '../datasets/datasets.errors';
 import { readCsv } from '../rows/read-csv';
 import { readJsonl } from '../rows/read-jsonl';
@@ -44,11 +44,27 @@ export class MeasuredBytes {
   ) {}
 
   async *read(): AsyncGenerator<Buffer> {
-    for await (const chunk of this.source) {
+    for await (const chunk of this.fromSource()) {
       this.bytes += chunk.length;
       if (this.bytes > this.bytesMax) throw DatasetErrors.UPLOAD_TOO_LARGE(`an upload has at most ${this.bytesMax} bytes`);
       this.hash.update(chunk);
       yield chunk;
+    }
+  }
+
+  /** What the source throws means that the client went away or broke off; what a reader throws stays what it is. */
+  private async *fromSource(): AsyncGenerator<Buffer> {
+    const parts = this.source[Symbol.asyncIterator]();
+    for (;;) {
+      let next: IteratorResult<Buffer>;
+      try {
+        next = await parts.next();
+      } catch (error) {
+        if (isAppError(error) && error.kind === 'invalid') throw error;
+        throw DatasetErrors.UPLOAD_INCOMPLETE('the upload ended before its last byte', { bytesRead: this.bytes }, error);
+      }
+      if (next.done) return;
+      yield next.value;
     }
   }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdir } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
-import { invalidFields, isAppError, notFound, toAppError } from '#libs/errors';
-import { Database, Idempotency, UnitOfWork } from '#libs/persistence';
+import { invalidFields, notFound, toAppError } from '#libs/errors';
+import { Idempotency, UnitOfWork } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { IngestionSettings } from '../config';
 import type { Caller } from '../datasets/caller';
@@ -15,7 +14,7 @@ import { RowChunkWriter } from '../rows/row-chunks';
 import { identifyRow } from '../rows/row-identity';
 import type { SourceRow } from '../rows/source-row';
 import { CommitVersion } from './commit-version';
-import { IngestionMetrics } from './ingestion.metrics';
+import { UploadTools } from './upload-tools';
 import { checkFormat, MeasuredBytes, readRows, type UploadFormat } from './read-upload';
 
 /** What an upload says of itself before its bytes. */
@@ -72,9 +71,7 @@ export class UploadDataset {
       await this.sortRows({ header, measured, columns, sorted });
       return await this.commit(caller, header, { measured, sorted });
     } catch (error) {
-      const refusal = isAppError(error)
-        ? error
-        : DatasetErrors.UPLOAD_INCOMPLETE('the upload ended before its last byte', {}, error);
+      const refusal = toAppError(error);
       await this.recordRefusal(caller, header, { measured, sorted, error: refusal });
       throw refusal;
     } finally {
@@ -201,15 +198,4 @@ export class UploadDataset {
       createTime: this.tools.clock.now(),
     });
   }
-}
-
-/** The small ports that an upload needs beside its stores. */
-@Injectable()
-export class UploadTools {
-  constructor(
-    readonly db: Database,
-    readonly clock: Clock,
-    readonly ids: Ids,
-    readonly metrics: IngestionMetrics,
-  ) {}
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Controller, Get, Param } from '@nestjs/common';
+import { IsIn, IsOptional, IsString } from 'class-validator';
+import { notFound } from '#libs/errors';
+import { Ctx, ValidQuery, type RequestContext } from '#libs/http';
+import { Database } from '#libs/persistence';
+import { PageQuery, readPage, type Page } from '../page';
+import { AlertsRepository, type Alert } from './alerts.repository';
+
+class ListAlertsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(['firing', 'resolved'])
+  state?: string;
+
+  @IsOptional()
+  @IsString()
+  modelName?: string;
+}
+
+@Controller('api/v1/alerts')
+export class AlertsHttp {
+  constructor(
+    private readonly alerts: AlertsRepository,
+    private readonly db: Database,
+  ) {}
+
+  @Get()
+  list(@ValidQuery(ListAlertsQuery) query: ListAlertsQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Alert>> {
+    const { pageSize: _size, pageToken: _token, ...fields } = query;
+    const filter = { workspace, ...fields };
+    return readPage(query, filter, {
+      read: (before, size) => this.alerts.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
+      keyOf: (item) => item.id,
+    });
+  }
+
+  @Get(':id')
+  async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Alert> {
+    const found = await this.alerts.find(this.db, workspace, id);
+    if (!found) throw notFound('alert', id);
+    return found;
+  }
+}

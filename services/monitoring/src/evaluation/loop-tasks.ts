@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { JoinLateFeedback } from '../feedback/join-late-feedback';
+import { PruneInferences } from '../inferences/prune-inferences';
+import { EvaluateMonitors } from '../monitors/evaluate-monitors';
+import { ProposeRetraining } from '../proposals/propose-retraining';
+import { ReviewRaters } from '../raters/review-raters';
+import { JudgeRollouts } from '../rollouts/judge-rollouts';
+import { DeliverWebhooks } from '../webhooks/deliver-webhooks';
+
+/** What one pass does, in order: raters before monitors and rollouts, so that lies do not weigh; deliveries late. */
+@Injectable()
+export class LoopTasks {
+  constructor(
+    private readonly joinLateFeedback: JoinLateFeedback,
+    private readonly reviewRaters: ReviewRaters,
+    private readonly evaluateMonitors: EvaluateMonitors,
+    private readonly judgeRollouts: JudgeRollouts,
+    private readonly proposeRetraining: ProposeRetraining,
+    private readonly deliverWebhooks: DeliverWebhooks,
+    private readonly pruneInferences: PruneInferences,
+  ) {}
+
+  list(): [string, () => Promise<unknown>][] {
+    return [
+      ['join-feedback', () => this.joinLateFeedback.execute()],
+      ['review-raters', () => this.reviewRaters.execute()],
+      ['evaluate-monitors', () => this.evaluateMonitors.execute()],
+      ['judge-rollouts', () => this.judgeRollouts.execute()],
+      ['propose-retraining', () => this.proposeRetraining.execute()],
+      ['deliver-webhooks', () => this.deliverWebhooks.execute()],
+      ['prune-inferences', () => this.pruneInferences.execute()],
+    ];
+  }
+}

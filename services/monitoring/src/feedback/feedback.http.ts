@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Body, Controller, Get, Param, Post, Put } from '@nestjs/common';
+import { ArrayMaxSize, IsArray, IsIn, IsNumber, IsOptional, IsString, MaxLength } from 'class-validator';
+import { Clock, Ids } from '#libs/clock';
+import { invalidFields, notFound } from '#libs/errors';
+import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Database } from '#libs/persistence';
+import { inputKeyOf } from '../inferences/normalise-input';
+import { PageQuery, readPage, type Page } from '../page';
+import { RatersRepository } from '../raters/raters.repository';
+import { parseFeedback, type FeedbackDraft, type FeedbackValue } from './feedback-draft';
+import { FeedbackRepository, type Feedback, type FeedbackSummary } from './feedback.repository';
+import type { MetricDefinition } from './metric-definition';
+import { SubmitFeedbackBatch } from './submit-feedback-batch';
+
+const STATES = ['unmatched', 'accepted', 'capped', 'rejected', 'retracted'];
+
+class ListFeedbackQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(STATES)
+  state?: string;
+
+  @IsOptional()
+  @IsString()
+  inferenceId?: string;
+
+  @IsOptional()
+  @IsString()
+  raterHash?: string;
+
+  @IsOptional()
+  @IsString()
+  modelName?: string;
+}
+
+class MetricBody {
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  goodValues?: FeedbackValue[];
+
+  @IsOptional()
+  @IsNumber()
+  goodAtLeast?: number;
+
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @IsString({ each: true })
+  @MaxLength(500, { each: true })
+  labels?: string[];
+}
+
+class KnownAnswersBody {
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  items: unknown[];
+}
+
+/** Feedback by HTTP: one POST, or a batch. The body is the `data` of a feedback event. */
+@Controller('api/v1')
+export class FeedbackHttp {
+  constructor(
+    private readonly submitFeedbackBatch: SubmitFeedbackBatch,
+    private readonly feedback: FeedbackRepository,
+    private readonly raters: RatersRepository,
+    private readonly db: Database,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+  ) {}
+
+  @Post('feedback')
+  async submit(@Body() body: unknown, @Ctx() ctx: RequestContext): Promise<Feedback> {
+    const [stored] = await this.submitFeedbackBatch.execute([this.toDraft(body, ctx)]);
+    if (!stored) throw notFound('feedback', ctx.requestId);
+    return stored;
+  }
+
+  @Post('feedback/batch')
+  async submitBatch(@Body() body: unknown, @Ctx() ctx: RequestContext): Promise<{ items: Feedback[] }> {
+    const items = (body as { items?: unknown } | null)?.items;
+    if (!Array.isArray(items)) throw invalidFields({ field: 'items', message: 'must be an array' });
+    const drafts = items.map((item, index) => this.toDraft(item, ctx, `items[${index}].`));
+    return { items: await this.submitFeedbackBatch.execute(drafts) };
+  }
+
+  @Get('feedback')
+  list(@ValidQuery(ListFeedbackQuery) query: ListFeedbackQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Feedback>> {
+    const { pageSize: _size, pageToken: _token, ...fields } = query;
+    const filter = { workspace, ...fields };
+    return readPage(query, filter, {
+      read: (after, size) => this.feedback.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
+      keyOf: (item) => item.id,
+    });
+  }
+
+  @Get('feedback/:id')
+  async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Feedback> {
+    const found = await this.feedback.find(this.db, workspace, id);
+    if (!found) throw notFound('feedback', id);
+    return found;
+  }
+
+  @Get('feedback-summary')
+  async summary(@Ctx() { workspace }: RequestContext): Promise<{ items: FeedbackSummary[] }> {
+    return { items: await this.feedback.summary(this.db, workspace) };
+  }
+
+  @Get('metrics')
+  async metrics(@Ctx() { workspace }: RequestContext): Promise<{ items: MetricDefinition[] }> {
+    return { items: await this.feedback.listMetrics(this.db, workspace) };
+  }
+
+  @Put('metrics/:name')
+  async putMetric(
+    @Param('name') name: string,
+    @ValidBody(MetricBody) body: MetricBody,
+    @Ctx() { workspace }: RequestContext,
+  ): Promise<MetricDefinition> {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name))
+      throw invalidFields({ field: 'name', message: 'must be letters, digits, ".", "_" or "-"' });
+    const { goodValues = [], goodAtLeast = null, labels = [] } = body;
+    const wrong = goodValues.findIndex((value) => !['string', 'boolean', 'number'].includes(typeof value));
+    if (wrong >= 0) throw invalidFields({ field: `goodValues[${wrong}]`, message: 'must be text, a number or true or false' });
+    const metric = { name, goodValues, goodAtLeast, labels };
+    await this.feedback.putMetric(this.db, workspace, metric);
+    return metric;
+  }
+
+  /** Questions with known answers (gold rows): raters are measured against them. */
+  @Post('known-answers')
+  @Requires('approver')
+  async putKnownAnswers(
+    @ValidBody(KnownAnswersBody) body: KnownAnswersBody,
+    @Ctx() { workspace }: RequestContext,
+  ): Promise<{ stored: number }> {
+    const answers = body.items.map((item, index) => {
+      const { input, answer } = (item ?? {}) as { input?: unknown; answer?: unknown };
+      if (typeof input !== 'string' || inputKeyOf(input) === '')
+        throw invalidFields({ field: `items[${index}].input`, message: 'must be text' });
+      if (typeof answer !== 'string' || answer.trim() === '')
+        throw invalidFields({ field: `items[${index}].answer`, message: 'must be text' });
+      return { inputKey: inputKeyOf(input), answer };
+    });
+    await this.raters.putKnownAnswers(this.db, workspace, answers);
+    return { stored: answers.length };
+  }
+
+  private toDraft(body: unknown, ctx: RequestContext, prefix = ''): FeedbackDraft {
+    const id = (body as { id?: unknown } | null)?.id;
+    if (id !== undefined && (typeof id !== 'string' || id === '' || id.length > 200)) {
+      throw invalidFields({ field: `${prefix}id`, message: 'must be text of at most 200 characters' });
+    }
+    // Without an id of the caller's every call is new.
+    const envelope = { workspace: ctx.workspace, source: 'http', id: id ?? this.ids.next(), time: this.clock.now() };
+    try {
+      return parseFeedback(body, envelope);
+    } catch (error) {
+      const violations = (error as { details?: { violations?: { field: string; message: string }[] } }).details?.violations;
+      if (prefix === '' || !violations) throw error;
+      throw invalidFields(...violations.map(({ field, message }) => ({ field: prefix + field, message })));
+    }
+  }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CreateInferences1764590400001 } from './1764590400001-create-inferences';
+import { CreateFeedback1764590400002 } from './1764590400002-create-feedback';
+import { CreateMonitors1764590400003 } from './1764590400003-create-monitors';
+import { CreateRollouts1764590400004 } from './1764590400004-create-rollouts';
+
+/** All migrations of monitoring, in order. */
+export const migrations = [
+  CreateInferences1764590400001,
+  CreateFeedback1764590400002,
+  CreateMonitors1764590400003,
+  CreateRollouts1764590400004,
+];

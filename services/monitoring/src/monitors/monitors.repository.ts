@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Queryable } from '#libs/persistence';
+import type { DriftRow } from './drift-detection';
+import type { Monitor } from './monitor';
+
+export interface TimedRow extends DriftRow {
+  requestTime: Date;
+}
+
+/** One rating that a quality monitor reads. */
+export interface RatedEvent {
+  inferenceId: string;
+  good: boolean;
+  matchTime: Date;
+}
+
+export abstract class MonitorsRepository {
+  /** Throws MONITORING.MONITOR_NAME_TAKEN. */
+  abstract insert(db: Queryable, monitor: Monitor): Promise<void>;
+  abstract save(db: Queryable, monitor: Monitor): Promise<void>;
+  abstract find(db: Queryable, workspace: string, idOrName: string): Promise<Monitor | undefined>;
+  abstract lock(db: Queryable, workspace: string, idOrName: string): Promise<Monitor | undefined>;
+  abstract list(db: Queryable, workspace: string, page: { after?: string; size: number }): Promise<Monitor[]>;
+  abstract delete(db: Queryable, workspace: string, id: string): Promise<void>;
+  /** Locks one monitor that is due and that no other process evaluates. */
+  abstract claimDue(db: Queryable, now: Date): Promise<Monitor | undefined>;
+  abstract lockOfEndpoint(db: Queryable, workspace: string, endpoint: string): Promise<Monitor[]>;
+  abstract referenceRows(db: Queryable, monitor: Monitor): Promise<DriftRow[]>;
+  abstract putReferenceRows(db: Queryable, monitor: Monitor, rows: readonly DriftRow[]): Promise<void>;
+  /** Answered requests with captured input after a time: the oldest or the newest ones, always in order of time. */
+  abstract requests(
+    db: Queryable,
+    monitor: Monitor,
+    choice: { after: Date; which: 'oldest' | 'newest'; rowsMax: number },
+  ): Promise<TimedRow[]>;
+  abstract lastRequestTime(db: Queryable, monitor: Monitor): Promise<Date | undefined>;
+  /** Accepted ratings of what the current version answered (no canary), in order of arrival. */
+  abstract ratedEvents(db: Queryable, monitor: Monitor, choice: { after: Date; rowsMax: number }): Promise<RatedEvent[]>;
+}

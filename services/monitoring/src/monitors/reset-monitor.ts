@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { Clock } from '#libs/clock';
+import type { Transaction } from '#libs/persistence';
+import { ResolveAlert } from '../alerts/resolve-alert';
+import type { Monitor } from './monitor';
+import { MonitorsRepository } from './monitors.repository';
+
+/**
+ * Starts a monitor afresh: what was seen before does not count any more and its alert ends. A reference or base rate that was
+ * given stays; one that was learned is learned again. Done by people, and when another version took over the endpoint.
+ */
+@Injectable()
+export class ResetMonitor {
+  constructor(
+    private readonly monitors: MonitorsRepository,
+    private readonly resolveAlert: ResolveAlert,
+    private readonly clock: Clock,
+  ) {}
+
+  /** `monitor` must be locked by the transaction. */
+  async execute(tx: Transaction, monitor: Monitor, reason: string): Promise<Monitor> {
+    const now = this.clock.now();
+    const keep = monitor.baseline.referenceSource === 'given';
+    if (!keep) await this.monitors.putReferenceRows(tx, monitor, []);
+    await this.resolveAlert.execute(tx, monitor, reason);
+    const fresh: Monitor = {
+      ...monitor,
+      state: 'unknown',
+      stateReason: reason,
+      stateTime: now,
+      baseline: keep ? { referenceCount: monitor.baseline.referenceCount ?? 0, referenceSource: 'given' } : {},
+      lastEvaluation: {},
+      observeFrom: now,
+      evaluateTime: now,
+    };
+    await this.monitors.save(tx, fresh);
+    return fresh;
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Queryable } from '#libs/persistence';
+import type { ProposalPolicy } from './retraining-proposal';
+
+export type ProposalState = 'open' | 'accepted' | 'refused' | 'expired';
+
+export interface Proposal {
+  workspace: string;
+  id: string;
+  modelName: string;
+  endpoint: string;
+  modelVersion: number;
+  state: ProposalState;
+  reasons: string[];
+  corrections: number;
+  pipelineRunId: string;
+  resolveReason: string;
+  createTime: Date;
+  resolveTime: Date | null;
+}
+
+/** A model that might need a proposal. */
+export interface Candidate {
+  workspace: string;
+  modelName: string;
+  endpoint: string;
+  corrections: number;
+}
+
+export abstract class ProposalsRepository {
+  /** Models without an open proposal that have waiting corrections (accepted since the last accepted proposal). */
+  abstract candidates(db: Queryable): Promise<Candidate[]>;
+  abstract policy(db: Queryable, workspace: string, modelName: string): Promise<ProposalPolicy | undefined>;
+  abstract putPolicy(db: Queryable, workspace: string, modelName: string, policy: ProposalPolicy): Promise<void>;
+  abstract servedVersion(db: Queryable, workspace: string, modelName: string, alias: string): Promise<number>;
+  abstract putServedVersion(
+    db: Queryable,
+    served: { workspace: string; modelName: string; alias: string; version: number; moveTime: Date },
+  ): Promise<void>;
+  /** False when the model has an open proposal already. */
+  abstract insert(db: Queryable, proposal: Proposal): Promise<boolean>;
+  abstract lock(db: Queryable, workspace: string, id: string): Promise<Proposal | undefined>;
+  abstract find(db: Queryable, workspace: string, id: string): Promise<Proposal | undefined>;
+  abstract save(db: Queryable, proposal: Proposal): Promise<void>;
+  abstract list(
+    db: Queryable,
+    filter: { workspace: string; state?: string; modelName?: string },
+    page: { before?: string; size: number },
+  ): Promise<Proposal[]>;
+}

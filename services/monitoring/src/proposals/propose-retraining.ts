@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { Clock, Ids } from '#libs/clock';
+import { Events } from '#libs/contracts';
+import { EventPublisher } from '#libs/messaging';
+import { UnitOfWork, type Transaction } from '#libs/persistence';
+import { AlertsRepository } from '../alerts/alerts.repository';
+import { MonitoringSettings } from '../config';
+import { MonitoringMetrics } from '../monitoring.metrics';
+import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
+import { proposalReasons } from './retraining-proposal';
+
+/** Opens a proposal for each model that has reasons and no open one. Replicas race on a unique index: one proposal results. */
+@Injectable()
+export class ProposeRetraining {
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly proposals: ProposalsRepository,
+    private readonly alerts: AlertsRepository,
+    private readonly publisher: EventPublisher,
+    private readonly settings: MonitoringSettings,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+    private readonly metrics: MonitoringMetrics,
+  ) {}
+
+  async execute(): Promise<number> {
+    return this.unitOfWork.run(
+      async (tx) => {
+        let opened = 0;
+        for (const candidate of await this.proposals.candidates(tx)) opened += (await this.propose(tx, candidate)) ? 1 : 0;
+        return opened;
+      },
+      { label: 'propose-retraining' },
+    );
+  }
+
+  private async propose(tx: Transaction, candidate: Candidate): Promise<boolean> {
+    const { workspace, modelName, endpoint, corrections } = candidate;
+    const policy = (await this.proposals.policy(tx, workspace, modelName)) ?? {
+      correctionsMin: this.settings.proposalCorrectionsMin,
+      volumeMin: this.settings.proposalVolumeMin,
+    };
+    const firing = await this.alerts.firingOfModel(tx, workspace, modelName);
+    const openAlerts = firing.map((alert) => ({ alertId: alert.id, kind: alert.kind, summary: alert.summary }));
+    const reasons = proposalReasons({ openAlerts, corrections }, policy);
+    if (reasons.length === 0) return false;
+    const proposal: Proposal = {
+      workspace,
+      id: this.ids.next(),
+      modelName,
+      endpoint,
+      modelVersion: await this.proposals.servedVersion(tx, workspace, modelName, this.settings.servingAlias),
+      state: 'open',
+      reasons,
+      corrections,
+      pipelineRunId: '',
+      resolveReason: '',
+      createTime: this.clock.now(),
+      resolveTime: null,
+    };
+    if (!(await this.proposals.insert(tx, proposal))) return false;
+    await this.publisher.publish(tx, Events.RetrainingProposed, {
+      workspace,
+      aggregateId: proposal.id,
+      aggregateVersion: 1,
+      data: {
+        proposalId: proposal.id,
+        modelName,
+        endpoint,
+        modelVersion: proposal.modelVersion,
+        reasons,
+        corrections: String(corrections),
+        createTime: proposal.createTime,
+      },
+    });
+    this.metrics.proposals.inc({ state: 'open' });
+    return true;
+  }
+}

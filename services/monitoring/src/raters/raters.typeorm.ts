@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import type { Queryable } from '#libs/persistence';
+import { normalLabel } from '../feedback/metric-definition';
+import type { Opinion } from './opinion-consensus';
+import { RatersRepository, type Rater } from './raters.repository';
+
+const COLUMNS = `workspace, rater_hash as "raterHash", kind, state, reason, evidence, feedback_count as "feedbackCount", version,
+  state_time as "stateTime", create_time as "createTime"`;
+
+type RaterRow = Omit<Rater, 'feedbackCount' | 'version'> & { feedbackCount: string; version: string };
+
+function toRater(row: RaterRow): Rater {
+  return { ...row, feedbackCount: Number(row.feedbackCount), version: Number(row.version) };
+}
+
+@Injectable()
+export class TypeormRaters extends RatersRepository {
+  async claimReview(db: Queryable, now: Date): Promise<string | undefined> {
+    const [row] = await db.query<{ workspace: string }>(
+      `delete from rater_reviews where workspace = (
+         select workspace from rater_reviews where due_time <= $1 order by due_time limit 1 for update skip locked)
+       returning workspace`,
+      [now],
+    );
+    return row?.workspace;
+  }
+
+  async opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]> {
+    const rows = await db.query<Opinion & { correction: string }>(
+      `select * from (
+         select f.id as "feedbackId", f.rater_hash as "raterHash",
+           coalesce(nullif(f.input_key, ''), i.input_key, f.inference_id) as "inputKey",
+           coalesce(nullif(f.output_text, ''), i.output_text, '') as "servedLabel", f.good as right, f.correction, f.impossible
+         from feedback f
+           join raters r on r.workspace = f.workspace and r.rater_hash = f.rater_hash and r.state <> 'quarantined'
+           left join inferences i on i.workspace = f.workspace and i.id = f.inference_id and f.state = 'rejected'
+         where f.workspace = $1 and f.good is not null and (f.state in ('accepted', 'capped') or (f.state = 'rejected' and f.impossible))
+           and f.receive_time > $2
+         order by f.id desc limit $3) newest
+       order by "feedbackId"`,
+      [workspace, choice.since, choice.rowsMax],
+    );
+    return rows.map(({ correction, ...row }) => ({
+      ...row,
+      inputKey: row.inputKey === '' ? row.feedbackId : row.inputKey,
+      servedLabel: normalLabel(row.servedLabel),
+      ...(correction === '' || row.impossible ? {} : { correction: normalLabel(correction) }),
+    }));
+  }
+
+  async knownAnswers(db: Queryable, workspace: string): Promise<Map<string, string>> {
+    const rows = await db.query<{ input_key: string; answer: string }>(
+      'select input_key, answer from known_answers where workspace = $1 limit 100000',
+      [workspace],
+    );
+    return new Map(rows.map((row) => [row.input_key, normalLabel(row.answer)]));
+  }
+
+  async putKnownAnswers(
+    db: Queryable,
+    workspace: string,
+    answers: readonly { inputKey: string; answer: string }[],
+  ): Promise<void> {
+    const unique = new Map(answers.map((each) => [each.inputKey, each.answer]));
+    await db.query(
+      `insert into known_answers (workspace, input_key, answer) select $1, k, a from unnest($2::text[], $3::text[]) as t (k, a)
+       on conflict (workspace, input_key) do update set answer = excluded.answer`,
+      [workspace, [...unique.keys()], [...unique.values()]],
+    );
+  }
+
+  find(db: Queryable, workspace: string, raterHash: string): Promise<Rater | undefined> {
+    return this.one(db, 'where workspace = $1 and rater_hash = $2', [workspace, raterHash]);
+  }
+
+  lock(db: Queryable, workspace: string, raterHash: string): Promise<Rater | undefined> {
+    return this.one(db, 'where workspace = $1 and rater_hash = $2 for update', [workspace, raterHash]);
+  }
+
+  async save(db: Queryable, rater: Rater, events: number): Promise<number> {
+    const [row] = await db.query<{ version: string }>(
+      `update raters set state = $3, reason = $4, evidence = $5, version = version + $6,
+         state_time = case when state = $3 then state_time else now() end
+       where workspace = $1 and rater_hash = $2 returning version`,
+      [rater.workspace, rater.raterHash, rater.state, rater.reason, JSON.stringify(rater.evidence), events],
+    );
+    return Number(row?.version ?? 0);
+  }
+
+  async list(
+    db: Queryable,
+    filter: { workspace: string; state?: string },
+    page: { after?: string; size: number },
+  ): Promise<Rater[]> {
+    const rows = await db.query<RaterRow>(
+      `select ${COLUMNS} from raters where workspace = $1 and ($2::text is null or state = $2)
+         and ($3::text is null or rater_hash > $3) order by rater_hash limit $4`,
+      [filter.workspace, filter.state ?? null, page.after ?? null, page.size],
+    );
+    return rows.map(toRater);
+  }
+
+  async retract(db: Queryable, rater: Rater, reason: string): Promise<string[]> {
+    const rows = await db.query<{ id: string }>(
+      `update feedback set state = 'retracted', state_reason = $3
+       where workspace = $1 and rater_hash = $2 and state = 'accepted' returning id`,
+      [rater.workspace, rater.raterHash, reason],
+    );
+    return rows.map((row) => row.id).sort();
+  }
+
+  private async one(db: Queryable, where: string, params: unknown[]): Promise<Rater | undefined> {
+    const [row] = await db.query<RaterRow>(`select ${COLUMNS} from raters ${where}`, params);
+    return row && toRater(row);
+  }
+}

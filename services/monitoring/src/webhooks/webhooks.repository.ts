@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Queryable } from '#libs/persistence';
+import type { AlertmanagerBody } from '../alerts/alertmanager-body';
+
+export interface Webhook {
+  workspace: string;
+  id: string;
+  name: string;
+  url: string;
+  sendResolved: boolean;
+  createTime: Date;
+}
+
+/** One notification that must reach one receiver: an intent row, driven until it is delivered or given up. */
+export interface Delivery {
+  workspace: string;
+  id: string;
+  webhookId: string;
+  alertId: string;
+  url: string;
+  body: AlertmanagerBody;
+  state: 'pending' | 'delivered' | 'failed';
+  attempts: number;
+  /** When it may be tried (again); while it is claimed, when the claim runs out. */
+  attemptTime: Date;
+  /** Rises with every claim: an answer with an older fence is ignored. */
+  fence: number;
+  statusCode: number;
+  lastError: string;
+  createTime: Date;
+}
+
+export abstract class WebhooksRepository {
+  /** Throws MONITORING.MONITOR_NAME_TAKEN. */
+  abstract insert(db: Queryable, webhook: Webhook): Promise<void>;
+  abstract list(db: Queryable, workspace: string): Promise<Webhook[]>;
+  /** False when there is none. */
+  abstract delete(db: Queryable, workspace: string, id: string): Promise<boolean>;
+  abstract insertDeliveries(db: Queryable, deliveries: readonly Delivery[]): Promise<void>;
+  /** Claims one due delivery for `leaseSeconds`: attempts and fence rise. */
+  abstract claim(db: Queryable, now: Date, leaseSeconds: number): Promise<Delivery | undefined>;
+  /** Records the outcome of a claim; nothing happens when the fence has moved on. */
+  abstract settle(db: Queryable, delivery: Delivery): Promise<void>;
+  abstract deliveries(db: Queryable, workspace: string, page: { before?: string; size: number }): Promise<Delivery[]>;
+}

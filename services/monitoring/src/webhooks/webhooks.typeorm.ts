@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { isUniqueViolation, type Queryable } from '#libs/persistence';
+import { MonitoringErrors } from '../monitoring.errors';
+import { WebhooksRepository, type Delivery, type Webhook } from './webhooks.repository';
+
+const COLUMNS = `workspace, id, webhook_id as "webhookId", alert_id as "alertId", url, body, state, attempts,
+  attempt_time as "attemptTime", fence, status_code as "statusCode", last_error as "lastError", create_time as "createTime"`;
+
+type DeliveryRow = Omit<Delivery, 'fence'> & { fence: string };
+
+function toDelivery(row: DeliveryRow): Delivery {
+  return { ...row, fence: Number(row.fence) };
+}
+
+@Injectable()
+export class TypeormWebhooks extends WebhooksRepository {
+  async insert(db: Queryable, webhook: Webhook): Promise<void> {
+    try {
+      await db.query('insert into webhooks (workspace, id, name, url, send_resolved) values ($1, $2, $3, $4, $5)', [
+        webhook.workspace,
+        webhook.id,
+        webhook.name,
+        webhook.url,
+        webhook.sendResolved,
+      ]);
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      throw MonitoringErrors.MONITOR_NAME_TAKEN(`a webhook named ${webhook.name} exists`, { field: 'name' }, error);
+    }
+  }
+
+  list(db: Queryable, workspace: string): Promise<Webhook[]> {
+    return db.query<Webhook>(
+      `select workspace, id, name, url, send_resolved as "sendResolved", create_time as "createTime" from webhooks
+       where workspace = $1 order by name limit 1000`,
+      [workspace],
+    );
+  }
+
+  async delete(db: Queryable, workspace: string, id: string): Promise<boolean> {
+    const rows = await db.query('delete from webhooks where workspace = $1 and id = $2 returning id', [workspace, id]);
+    return rows.length > 0;
+  }
+
+  async insertDeliveries(db: Queryable, deliveries: readonly Delivery[]): Promise<void> {
+    for (const each of deliveries) {
+      await db.query(
+        `insert into webhook_deliveries (workspace, id, webhook_id, alert_id, url, body, state, attempt_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [
+          each.workspace,
+          each.id,
+          each.webhookId,
+          each.alertId,
+          each.url,
+          JSON.stringify(each.body),
+          each.state,
+          each.attemptTime,
+        ],
+      );
+    }
+  }
+
+  async claim(db: Queryable, now: Date, leaseSeconds: number): Promise<Delivery | undefined> {
+    const [row] = await db.query<DeliveryRow>(
+      `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = $1::timestamptz + $2 * interval '1 second'
+       where (workspace, id) in (
+         select workspace, id from webhook_deliveries where state = 'pending' and attempt_time <= $1
+         order by attempt_time limit 1 for update skip locked)
+       returning ${COLUMNS}`,
+      [now, leaseSeconds],
+    );
+    return row && toDelivery(row);
+  }
+
+  async settle(db: Queryable, delivery: Delivery): Promise<void> {
+    await db.query(
+      `update webhook_deliveries set state = $4, attempt_time = $5, status_code = $6, last_error = $7, update_time = now()
+       where workspace = $1 and id = $2 and fence = $3 and state = 'pending'`,
+      [
+        delivery.workspace,
+        delivery.id,
+        delivery.fence,
+        delivery.state,
+        delivery.attemptTime,
+        delivery.statusCode,
+        delivery.lastError,
+      ],
+    );
+  }
+
+  async deliveries(db: Queryable, workspace: string, page: { before?: string; size: number }): Promise<Delivery[]> {
+    const rows = await db.query<DeliveryRow>(
+      `select ${COLUMNS} from webhook_deliveries where workspace = $1 and ($2::text is null or id < $2) order by id desc limit $3`,
+      [workspace, page.before ?? null, page.size],
+    );
+    return rows.map(toDelivery);
+  }
+}

@@ -6,6 +6,6 @@ export { runService } from './run-service';
 export type { RunOptions } from './run-service';
 export { SERVICE_DEFINITION } from './service-definition';
 export type { ServiceDefinition } from './service-definition';
-export { ServiceModule } from './service.module';
+export { ProcessModule, ServiceModule } from './service.module';
 export { startService } from './start-service';
 export type { RunningService, StartOptions } from './start-service';

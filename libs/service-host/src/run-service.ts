@@ -32,6 +32,8 @@ export async function runService<S extends ProcessSettings>(options: RunOptions<
   };
   process.once('SIGTERM', () => stop('SIGTERM', false));
   process.once('SIGINT', () => stop('SIGINT', false));
+  // The launcher holds a channel to each child: when it dies, even by SIGKILL, nobody is left to stop us.
+  if (process.channel) process.once('disconnect', () => stop('the launcher is gone', false));
   const fatal = (error: unknown): void => {
     logger.error({ err: describeError(error) }, 'service cannot go on');
     stop('fatal error', true);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Type } from '@nestjs/common';
+import type { Clock, Ids } from '#libs/clock';
 import type { ProcessSettings } from '#libs/config';
 import type { EventConsumer } from '#libs/messaging';
+import type { Logger } from '#libs/observability';
 import type { MigrationClass } from '#libs/persistence';
 
 /** What makes a process this service. */
@@ -20,6 +22,8 @@ export interface ServiceDefinition {
     /** False where the service answers /version itself (MLflow's protocol). */
     versionRoute?: boolean;
   };
+  /** Replacements of single ports, for tests. */
+  overrides?: { clock?: Clock; ids?: Ids; logger?: Logger };
 }
 
 /** Token of the definition that the process was built from. */

@@ -40,17 +40,25 @@ export class ServiceModule {
   }
 }
 
+/** The same for a process without database, events and gRPC. */
+@Module({})
+export class ProcessModule {
+  static forRoot(definition: Pick<ServiceDefinition, 'service' | 'settings' | 'http' | 'overrides'>): DynamicModule {
+    return { ...ServiceModule.forRoot(definition), module: ProcessModule };
+  }
+}
+
 const WITHOUT_DATABASE: Provider = { provide: Workspaces, useFactory: () => new AnyWorkspace() };
 
 function processProviders(definition: ServiceDefinition): Provider[] {
-  const { service, settings } = definition;
+  const { service, settings, overrides = {} } = definition;
   return [
     { provide: SERVICE_DEFINITION, useValue: definition },
     { provide: settings.constructor as Type, useValue: settings },
     { provide: ProcessSettings, useValue: settings },
-    { provide: Clock, useFactory: () => new SystemClock() },
-    { provide: Ids, useFactory: () => new UuidIds() },
-    { provide: Logger, useFactory: () => createLogger(service, settings.logLevel) },
+    { provide: Clock, useFactory: () => overrides.clock ?? new SystemClock() },
+    { provide: Ids, useFactory: () => overrides.ids ?? new UuidIds() },
+    { provide: Logger, useFactory: () => overrides.logger ?? createLogger(service, settings.logLevel) },
     { provide: Metrics, useFactory: () => new Metrics(service) },
     { provide: HealthRegistry, useFactory: () => new HealthRegistry() },
     { provide: FatalErrors, useFactory: () => new FatalErrors() },
@@ -83,11 +91,14 @@ function serviceProviders(service: string, settings: ServiceSettings): Provider[
     { provide: ServiceSettings, useValue: settings },
     {
       provide: PERSISTENCE,
-      useFactory: () =>
+      inject: [Clock, Logger],
+      useFactory: (clock: Clock, logger: Logger) =>
         openPersistence({
           databaseUrl: settings.databaseUrl,
           applicationName: `millrace-${service}`,
           connectionsMax: settings.poolMax,
+          clock,
+          reportError: (error) => logger.error({ err: error }, 'a callback after a commit failed'),
         }),
     },
     { provide: Database, inject: [PERSISTENCE], useFactory: (persistence: Persistence) => persistence.database },

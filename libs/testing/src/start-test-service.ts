@@ -2,11 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamicModule, Type } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
 import { loadSettings, type ProcessSettings, type SettingsClass } from '#libs/config';
 import { eventLogMigrations } from '#libs/messaging';
+import { HealthRegistry } from '#libs/observability';
 import type { MigrationClass } from '#libs/persistence';
-import type { StartedService } from '#libs/service-host';
+import type { RunningService } from '#libs/service-host';
 import { createTestDatabase, dropTestDatabase } from './test-database';
 import { eventually } from './eventually';
 
@@ -31,7 +32,7 @@ export interface TestService {
   databaseUrl: string;
   eventLogUrl: string;
   storageUrl: string;
-  app: StartedService['app'];
+  app: RunningService['app'];
   /** An instance from the application, wherever it is declared. */
   get<T>(token: abstract new (...args: never[]) => T): T;
   /** Stops it as SIGTERM would and removes what it made. */
@@ -61,9 +62,9 @@ export async function startTestService<T extends ProcessSettings>(options: TestS
   // Loaded only here, so that specs of small libraries do not load Nest and every library above them.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { startService } = require('#libs/service-host') as typeof import('#libs/service-host');
-  const started = await startService(options.module(settings), settings.httpBodyBytesMax);
+  const started = await startService({ service: options.service, settings, module: options.module });
   const close = async (): Promise<void> => {
-    const clean = await started.stop('end of the spec');
+    const clean = await started.close();
     await dropTestDatabase(databaseUrl);
     if (ownEvents) await dropTestDatabase(ownEvents);
     await rm(folder, { recursive: true, force: true });
@@ -72,21 +73,21 @@ export async function startTestService<T extends ProcessSettings>(options: TestS
   await waitUntilReady(started, close);
   return {
     baseUrl: started.baseUrl,
-    grpcAddress: started.grpcAddress ?? '',
+    grpcAddress: started.grpcAddress,
     databaseUrl,
     eventLogUrl,
     storageUrl,
     app: started.app,
-    get: (token) => started.app.get(token as Type<never>, { strict: false }),
+    get: (token) => started.get(token),
     close,
   };
 }
 
-async function waitUntilReady(started: StartedService, close: () => Promise<void>): Promise<void> {
+async function waitUntilReady(started: RunningService, close: () => Promise<void>): Promise<void> {
   try {
     await eventually(
       async () => {
-        const report = await started.hosted.core.health.ready();
+        const report = await started.get(HealthRegistry).ready();
         if (!report.ok) throw new Error(`not ready: ${JSON.stringify(report.checks)}`);
         return true;
       },

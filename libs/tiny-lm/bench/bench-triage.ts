@@ -38,7 +38,8 @@ function readPart(name: string): Row[] {
   return lines.map((line) => JSON.parse(line) as Row);
 }
 
-const asAnswers = (rows: Row[]): AnswerRow[] => rows.map(({ text, label }) => ({ prompt: `${text}\nDomain:`, answer: ` ${label}` }));
+const asAnswers = (rows: Row[]): AnswerRow[] =>
+  rows.map(({ text, label }) => ({ prompt: `${text}\nDomain:`, answer: ` ${label}` }));
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 const parts = Object.fromEntries(
@@ -56,7 +57,11 @@ function scores(model: TinyModel, name: string): { accuracy: number; macroF1: nu
     return (2 * hits) / Math.max(1, answered + expected);
   });
   const macroF1 = f1.reduce((a, b) => a + b, 0) / labels.length;
-  return { accuracy: round(accuracy), macroF1: round(macroF1), invalid: answers.filter(({ answer }) => !labels.includes(answer)).length };
+  return {
+    accuracy: round(accuracy),
+    macroF1: round(macroF1),
+    invalid: answers.filter(({ answer }) => !labels.includes(answer)).length,
+  };
 }
 
 function fineTune(base: TinyModel, pools: TrainingPool[], seed: number): Record<string, unknown> {
@@ -76,7 +81,8 @@ function fineTune(base: TinyModel, pools: TrainingPool[], seed: number): Record<
 }
 
 const base = loadModelFolder(flags.base);
-const encode = (name: string): TrainingPool['examples'] => encodeAnswerRows(base.tokenizer, parts[name], base.config.contextTokens);
+const encode = (name: string): TrainingPool['examples'] =>
+  encodeAnswerRows(base.tokenizer, parts[name], base.config.contextTokens);
 const train = encode('period-1-train');
 const corrections = encode('period-2-traffic');
 const runs = Array.from({ length: Number(flags.seeds) }, (_, i) => ({

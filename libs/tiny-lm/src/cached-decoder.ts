@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Arena, type Kernels } from './kernels';
 import { headWidth, type LlamaConfig } from './llama-config';
-import { writeRotaryTables } from './llama-network';
+import { writeRotaryTables } from './network-memory';
 import { layOutParameters, type ParameterLayout } from './parameters';
 
 /** Runs one sequence forward piece by piece, keeping keys and values, so that each further token costs one row of work. */

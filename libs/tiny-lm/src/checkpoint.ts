@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SamplerCursor } from './example-sampler';
 import { toHuggingFaceConfig, type LlamaConfig } from './llama-config';
@@ -82,7 +82,12 @@ export function writeCheckpoint(
   mkdirSync(partial);
   writeDurably(join(partial, STATE_FILE), state);
   writeDurably(join(partial, MANIFEST_FILE), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
-  renameSync(partial, folder);
+  try {
+    renameSync(partial, folder);
+  } catch (cause) {
+    rmSync(partial, { recursive: true });
+    throw cause;
+  }
   return manifest;
 }
 

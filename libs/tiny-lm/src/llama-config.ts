@@ -123,7 +123,7 @@ export function fromHuggingFaceConfig(json: unknown): LlamaConfig {
   if (rope.rope_type !== undefined && rope.rope_type !== 'default') {
     refuse('rope_parameters.rope_type', `only "default" is supported, got ${JSON.stringify(rope.rope_type)}`);
   }
-  const eos = Array.isArray(raw.eos_token_id) ? raw.eos_token_id[0] : raw.eos_token_id;
+  const eos: unknown = Array.isArray(raw.eos_token_id) ? raw.eos_token_id[0] : raw.eos_token_id;
   const config = validateLlamaConfig({
     vocabSize: raw.vocab_size as number,
     hiddenSize: raw.hidden_size as number,

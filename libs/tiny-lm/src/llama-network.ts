@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Arena, type Kernels } from './kernels';
 import { headWidth, type LlamaConfig } from './llama-config';
+import { planNetworkMemory, writeRotaryTables, type LayerMemory, type NetworkLimits, type SharedMemory } from './network-memory';
 import { layOutParameters, type ParameterLayout } from './parameters';
 
 /** One batch: `sequences` rows of `tokens` ids each, and the positions whose next token is scored. */
@@ -18,29 +19,6 @@ export interface Batch {
 
 /** Rows, output width, input width of a linear layer; 1 as fourth adds to what is there. */
 type LinearShape = [number, number, number, number?];
-
-export interface NetworkLimits {
-  /** Most sequences in a batch, each of up to contextTokens. */
-  sequencesMax: number;
-  /** false leaves out the gradients and the backward pass. */
-  trainable: boolean;
-  /** Reserves further arrays (optimizer state, adapters) in the same memory. */
-  extend?: (arena: Arena) => void;
-}
-
-interface LayerMemory {
-  x: number;
-  normed1: number;
-  root1: number;
-  qkv: number;
-  attention: number;
-  mixed: number;
-  x2: number;
-  normed2: number;
-  root2: number;
-  gateUp: number;
-  activated: number;
-}
 
 /**
  * Forward and backward pass of a Llama decoder in WebAssembly memory.
@@ -60,83 +38,23 @@ export class LlamaNetwork {
   private readonly ints: Int32Array;
   private readonly width: number;
   private readonly qkvWidth: number;
-  private readonly layers: LayerMemory[] = [];
-  private readonly at: Record<
-    | 'transposed'
-    | 'ids'
-    | 'scored'
-    | 'targets'
-    | 'weights'
-    | 'losses'
-    | 'cos'
-    | 'sin'
-    | 'scratch'
-    | 'picked'
-    | 'last'
-    | 'final'
-    | 'root'
-    | 'logits'
-    | 'dx'
-    | 'dPicked'
-    | 'dNormed'
-    | 'dQkv'
-    | 'dGateUp'
-    | 'dWide',
-    number
-  >;
+  private readonly layers: LayerMemory[];
+  private readonly at: SharedMemory;
 
   constructor(
     readonly config: LlamaConfig,
     limits: NetworkLimits,
   ) {
-    const { sequencesMax, trainable } = limits;
-    this.rowsMax = sequencesMax * config.contextTokens;
     this.layout = layOutParameters(config);
     this.width = headWidth(config);
     this.qkvWidth = (config.heads + 2 * config.keyValueHeads) * this.width;
     const arena = new Arena();
-    const { hiddenSize: d, intermediateSize: inner, vocabSize, contextTokens } = config;
-    const n = this.rowsMax;
-    this.parameters = arena.reserve(this.layout.length);
-    this.gradients = trainable ? arena.reserve(this.layout.length) : 0;
-    for (let layer = 0; layer < config.layers; layer++) {
-      this.layers.push({
-        x: arena.reserve(n * d),
-        normed1: arena.reserve(n * d),
-        root1: arena.reserve(n),
-        qkv: arena.reserve(n * this.qkvWidth),
-        attention: arena.reserve(sequencesMax * config.heads * contextTokens * contextTokens),
-        mixed: arena.reserve(n * d),
-        x2: arena.reserve(n * d),
-        normed2: arena.reserve(n * d),
-        root2: arena.reserve(n),
-        gateUp: arena.reserve(n * 2 * inner),
-        activated: arena.reserve(n * inner),
-      });
-    }
-    const gradient = (count: number): number => (trainable ? arena.reserve(count) : 0);
-    this.at = {
-      transposed: arena.reserve(this.layout.length),
-      ids: arena.reserve(n),
-      scored: arena.reserve(n),
-      targets: arena.reserve(n),
-      weights: arena.reserve(n),
-      losses: arena.reserve(3 * n),
-      cos: arena.reserve((contextTokens * this.width) / 2),
-      sin: arena.reserve((contextTokens * this.width) / 2),
-      scratch: arena.reserve(contextTokens * (this.width + contextTokens)),
-      picked: arena.reserve(n * d),
-      last: arena.reserve(n * d),
-      final: arena.reserve(n * d),
-      root: arena.reserve(n),
-      logits: arena.reserve(n * vocabSize),
-      dx: gradient(n * d),
-      dPicked: gradient(n * d),
-      dNormed: gradient(n * d),
-      dQkv: gradient(n * this.qkvWidth),
-      dGateUp: gradient(n * 2 * inner),
-      dWide: gradient(n * Math.max(inner, d)),
-    };
+    const plan = planNetworkMemory(arena, config, limits);
+    this.rowsMax = plan.rowsMax;
+    this.parameters = plan.parameters;
+    this.gradients = plan.gradients;
+    this.layers = plan.layers;
+    this.at = plan.shared;
     limits.extend?.(arena);
     const { kernels, floats, ints, bytes } = arena.open();
     this.kernels = kernels;
@@ -333,17 +251,4 @@ export class LlamaNetwork {
   private weight = (name: string): number => this.parameters + this.slot(name).offset * 4;
   private gradient = (name: string): number => this.gradients + this.slot(name).offset * 4;
   private transposed = (name: string): number => this.at.transposed + this.slot(name).offset * 4;
-}
-
-/** cos and sin of position x frequency, [contextTokens, headWidth/2] each, rounded to float32 step by step as transformers does. */
-export function writeRotaryTables(config: LlamaConfig, floats: Float32Array, cos: number, sin: number): void {
-  const half = headWidth(config) / 2;
-  for (let t = 0; t < config.contextTokens; t++) {
-    for (let i = 0; i < half; i++) {
-      const frequency = Math.fround(1 / Math.fround(Math.pow(config.ropeTheta, (2 * i) / (2 * half))));
-      const angle = Math.fround(t * frequency);
-      floats[(cos >> 2) + t * half + i] = Math.cos(angle);
-      floats[(sin >> 2) + t * half + i] = Math.sin(angle);
-    }
-  }
 }

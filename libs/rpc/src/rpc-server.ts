@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  setLogVerbosity,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Authenticator, Workspaces } from '#libs/auth';
@@ -40,6 +47,8 @@ export class RpcServer {
   private port = 0;
 
   constructor(private readonly options: RpcServerOptions) {
+    // grpc-js writes to the console past every logger; what matters reaches us as errors.
+    setLogVerbosity(logVerbosity.NONE);
     this.server = new Server({
       'grpc.max_receive_message_length': options.messageBytesMax,
       'grpc.max_send_message_length': options.messageBytesMax,

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { Clock } from '#libs/clock';
+import { Logger } from '#libs/observability';
+import { UnitOfWork } from '#libs/persistence';
+import { BlobStore } from '#libs/storage';
+import { Executor } from '../executors/executor';
+import { JobRecorder } from './job-recorder';
+import { JobsRepository } from './jobs.repository';
+
+/** What the attempt runner needs from outside, in one place. */
+@Injectable()
+export class RunAttemptPorts {
+  constructor(
+    readonly executor: Executor,
+    readonly jobs: JobsRepository,
+    readonly recorder: JobRecorder,
+    readonly unitOfWork: UnitOfWork,
+    readonly clock: Clock,
+    readonly logger: Logger,
+    readonly store: BlobStore,
+  ) {}
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CreateJobs1795462200000 } from './1795462200000-create-jobs';
+import { CreatePipelines1795462300000 } from './1795462300000-create-pipelines';
+
+/** Migrations of training's own tables, in order; the libraries add theirs. */
+export const migrations = [CreateJobs1795462200000, CreatePipelines1795462300000];

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Injectable } from '@nestjs/common';
+import { notFound } from '#libs/errors';
+import { Database, decodePageToken, encodePageToken, pageSize } from '#libs/persistence';
+import type { Page, PageRequest } from '../jobs/read-jobs';
+import { ReadPipelines } from '../pipelines/manage-pipelines';
+import type { PipelineRunRecord, RunState } from './pipeline-run';
+import { PipelineRunsRepository } from './pipeline-runs.repository';
+
+export interface RunListFilter {
+  /** Id or name. */
+  pipeline?: string;
+  state?: RunState;
+  proposalId?: string;
+}
+
+/** Reads of runs, each within one workspace. */
+@Injectable()
+export class ReadPipelineRuns {
+  constructor(
+    private readonly runs: PipelineRunsRepository,
+    private readonly pipelines: ReadPipelines,
+    private readonly database: Database,
+  ) {}
+
+  async find(workspace: string, id: string): Promise<PipelineRunRecord> {
+    const run = await this.runs.find(this.database, { workspace, id });
+    if (!run) throw notFound('pipeline run', id);
+    return run;
+  }
+
+  /** Newest first. Throws NOT_FOUND for a pipeline that does not exist. */
+  async list(workspace: string, filter: RunListFilter, page: PageRequest): Promise<Page<PipelineRunRecord>> {
+    const { pipeline, ...rest } = filter;
+    const pipelineId = pipeline && (await this.pipelines.find(workspace, pipeline)).id;
+    const size = pageSize(page.pageSize);
+    const keys = decodePageToken(page.pageToken, 2, filter);
+    const after = keys && { createTime: String(keys[0]), id: String(keys[1]) };
+    const stored = { ...rest, ...(pipelineId ? { pipelineId } : {}) };
+    const rows = await this.runs.list(this.database, workspace, stored, { size: size + 1, ...(after ? { after } : {}) });
+    const items = rows.slice(0, size);
+    const last = items.at(-1);
+    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], filter) : '' };
+  }
+}

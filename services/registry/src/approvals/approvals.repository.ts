@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Queryable, Transaction } from '#libs/persistence';
+import type { Approval, ApprovalState, Vote } from './approval';
+
+export interface ApprovalQuery {
+  /** '' = every model. */
+  modelName: string;
+  /** Absent = every state. */
+  state?: ApprovalState;
+  limit: number;
+  pageToken: string;
+}
+
+/** Requests to move protected aliases, with their votes. */
+export abstract class ApprovalsRepository {
+  abstract insert(tx: Transaction, workspace: string, approval: Approval): Promise<void>;
+  abstract find(db: Queryable, workspace: string, id: string): Promise<Approval | undefined>;
+  /** As `find`; other votes wait until the transaction ends. */
+  abstract lock(tx: Transaction, workspace: string, id: string): Promise<Approval | undefined>;
+  /** Pending ones on that alias, oldest first. */
+  abstract pending(db: Queryable, workspace: string, at: { modelName: string; alias?: string }): Promise<Approval[]>;
+  abstract list(
+    db: Queryable,
+    workspace: string,
+    query: ApprovalQuery,
+  ): Promise<{ approvals: Approval[]; nextPageToken: string }>;
+  abstract addVote(tx: Transaction, workspace: string, id: string, vote: Vote): Promise<void>;
+  abstract setState(tx: Transaction, workspace: string, id: string, change: { state: ApprovalState; time: Date }): Promise<void>;
+  /** The next place in the order of the approval's facts. */
+  abstract nextEventVersion(tx: Transaction, workspace: string, id: string): Promise<number>;
+  /** Pending approvals of every workspace that ended before `now`; those that another replica holds are left to it. */
+  abstract lockDue(tx: Transaction, now: Date, limit: number): Promise<{ workspace: string; id: string }[]>;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Controller, Delete, Get, HttpCode, Patch, Post, Req } from '@nestjs/common';
+import { hasCode } from '#libs/errors';
+import { Ctx, ErrorFormat, type RequestContext, Requires } from '#libs/http';
+import { SetAlias } from '../aliases/set-alias';
+import { canonicalStage } from '../models/change-model-version';
+import { ChangeRegisteredModel, type ModelChange } from '../models/change-registered-model';
+import { CreateRegisteredModel } from '../models/create-registered-model';
+import { FindModels } from '../models/find-models';
+import { FindVersions } from '../models/find-versions';
+import { invalidParameter } from '../registry.errors';
+import { callerOf, mlflowPrefixes, type MlflowHttpRequest } from './caller-of';
+import { parseVersionNumber } from './limits';
+import { type MlflowRequest, parseMlflowRequest, type Rules } from './request';
+import { list, modelToWire, nextPage, tagsFromWire, versionToWire, type Wire } from './wire';
+
+const name: Rules = { name: { type: 'string', required: true } };
+const alias: Rules = { ...name, alias: { type: 'string', required: true } };
+const PAGE_MODELS_DEFAULT = 100;
+
+/** Registered models and their aliases in MLflow's words. */
+@Controller(mlflowPrefixes('registered-models'))
+@ErrorFormat('mlflow')
+export class MlflowRegisteredModelsHttp {
+  constructor(
+    private readonly createModel: CreateRegisteredModel,
+    private readonly changeModel: ChangeRegisteredModel,
+    private readonly setAliasTo: SetAlias,
+    private readonly findModels: FindModels,
+    private readonly findVersions: FindVersions,
+  ) {}
+
+  @Post('create')
+  @HttpCode(200)
+  async create(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, tags: { type: 'array' }, description: { type: 'string' } });
+    const model = await this.createModel.execute(callerOf(ctx), {
+      name: fields.string('name'),
+      description: fields.has('description') ? fields.string('description') : undefined,
+      tags: tagsFromWire(fields.objects('tags'), 'tags'),
+    });
+    return { registered_model: modelToWire({ ...model, latest: [] }) };
+  }
+
+  @Post('rename')
+  @HttpCode(200)
+  async rename(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, new_name: { type: 'string', required: true } });
+    return this.changed(ctx, fields, { kind: 'rename', name: fields.string('new_name') }, fields.string('new_name'));
+  }
+
+  @Patch('update')
+  async update(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, description: { type: 'string' } });
+    return this.changed(ctx, fields, { kind: 'describe', description: fields.string('description') }, fields.string('name'));
+  }
+
+  @Delete('delete')
+  delete(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    return this.change(ctx, parseMlflowRequest(request, name), { kind: 'delete' });
+  }
+
+  @Get('get')
+  async get(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest({ query: request.query }, name);
+    return { registered_model: modelToWire(await this.findModels.byName(ctx.workspace, fields.string('name'))) };
+  }
+
+  @Get('search')
+  async search(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(
+      { query: request.query },
+      { filter: { type: 'string' }, max_results: { type: 'int' }, order_by: { type: 'strings' }, page_token: { type: 'string' } },
+    );
+    const page = await this.findModels.execute(ctx.workspace, {
+      filter: fields.string('filter'),
+      orderBy: fields.strings('order_by'),
+      limit: fields.number('max_results', PAGE_MODELS_DEFAULT),
+      pageToken: fields.string('page_token'),
+    });
+    return { ...list('registered_models', page.models.map(modelToWire)), ...nextPage(page.nextPageToken) };
+  }
+
+  @Get('get-latest-versions')
+  latestByQuery(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    return this.latest(ctx, { query: request.query });
+  }
+
+  @Post('get-latest-versions')
+  @HttpCode(200)
+  @Requires('viewer')
+  async latest(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, stages: { type: 'strings' } });
+    const stages = fields.strings('stages').map(canonicalStage);
+    const model = await this.findModels.byName(ctx.workspace, fields.string('name'));
+    const versions = model.latest.filter((version) => stages.length === 0 || stages.includes(version.stage));
+    return list('model_versions', versions.map(versionToWire));
+  }
+
+  @Post('set-tag')
+  @HttpCode(200)
+  setTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, key: { type: 'string', required: true }, value: { type: 'string' } });
+    return this.change(ctx, fields, { kind: 'set-tag', tag: { key: fields.string('key'), value: fields.string('value') } });
+  }
+
+  @Delete('delete-tag')
+  deleteTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...name, key: { type: 'string', required: true } });
+    return this.change(ctx, fields, { kind: 'delete-tag', key: fields.string('key') });
+  }
+
+  @Post('alias')
+  @HttpCode(200)
+  async setAlias(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, { ...alias, version: { type: 'string', required: true } });
+    const version = parseVersionNumber(fields.string('version'));
+    await this.setAliasTo.execute(callerOf(ctx), { modelName: fields.string('name'), alias: fields.string('alias'), version });
+    return {};
+  }
+
+  @Delete('alias')
+  async deleteAlias(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest(request, alias);
+    await this.setAliasTo.execute(callerOf(ctx), { modelName: fields.string('name'), alias: fields.string('alias') });
+    return {};
+  }
+
+  @Get('alias')
+  async getByAlias(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
+    const fields = parseMlflowRequest({ query: request.query }, alias);
+    try {
+      const version = await this.findVersions.byAlias(ctx.workspace, fields.string('name'), fields.string('alias'));
+      return { model_version: versionToWire(version) };
+    } catch (error) {
+      // The stock server calls a missing alias an invalid parameter, and clients rely on that.
+      if (hasCode(error, 'REGISTRY.ALIAS_NOT_FOUND')) throw invalidParameter((error as Error).message);
+      throw error;
+    }
+  }
+
+  private async change(ctx: RequestContext, fields: MlflowRequest, change: ModelChange): Promise<Wire> {
+    await this.changeModel.execute(callerOf(ctx), fields.string('name'), change);
+    return {};
+  }
+
+  private async changed(ctx: RequestContext, fields: MlflowRequest, change: ModelChange, newName: string): Promise<Wire> {
+    await this.change(ctx, fields, change);
+    return { registered_model: modelToWire(await this.findModels.byName(ctx.workspace, newName)) };
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import { decodePageToken, encodePageToken, type KeysetValue } from '#libs/persistence';
+import { invalidParameter } from '../registry.errors';
+import type { FilterClause } from './filter';
+
+/** Collects the parameters of one statement and hands out their placeholders. */
+export class SqlParams {
+  readonly values: unknown[];
+
+  constructor(...values: unknown[]) {
+    this.values = [...values];
+  }
+
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+/** `<column> <comparator> <value>`; LIKE has no escape character, as on the stock server. */
+export function compareSql(column: string, clause: Pick<FilterClause, 'comparator' | 'value'>, params: SqlParams): string {
+  const { comparator, value } = clause;
+  if (comparator === 'IN') return `${column} = ANY(${params.add(value)})`;
+  if (comparator === 'NOT IN') return `${column} <> ALL(${params.add(value)})`;
+  const operator = comparator === '!=' ? '<>' : comparator;
+  const escape = comparator.endsWith('LIKE') ? ` ESCAPE ''` : '';
+  return `${column} ${operator} ${params.add(value)}${castOf(value)}${escape}`;
+}
+
+// Without a cast the driver takes the type of the column, and refuses 1.5 or 1e30 for an integer one.
+function castOf(value: unknown): string {
+  if (typeof value !== 'number') return '';
+  return Number.isSafeInteger(value) ? '::bigint' : '::float8';
+}
+
+/** EXISTS over a key-value table whose rows hang on the outer row by `link`; `!=` needs the key to be there. */
+export function keyValueSql(table: string, link: string, clause: FilterClause, params: SqlParams): string {
+  const key = `kv.key = ${params.add(clause.key)}`;
+  const from = `SELECT 1 FROM ${table} kv WHERE ${link} AND ${key}`;
+  if (clause.comparator === 'IS NULL') return `NOT EXISTS (${from})`;
+  if (clause.comparator === 'IS NOT NULL') return `EXISTS (${from})`;
+  if (clause.comparator === '=') {
+    // The second condition is for the index on the prefix; the first one decides.
+    const value = params.add(clause.value);
+    return `EXISTS (${from} AND kv.value = ${value} AND left(kv.value, 100) = left(${value}, 100))`;
+  }
+  return `EXISTS (${from} AND ${compareSql('kv.value', clause, params)})`;
+}
+
+/** One sort column. It must never be null: wrap it, and sort by null-ness in a term before it. */
+export interface OrderTerm {
+  sql: string;
+  descending: boolean;
+  type: 'bigint' | 'float8' | 'text';
+}
+
+/** ORDER BY list of the terms. */
+export function orderSql(terms: readonly OrderTerm[]): string {
+  return terms.map((term) => `${term.sql} ${term.descending ? 'DESC' : 'ASC'}`).join(', ');
+}
+
+/** Sort columns for the select list, read back by `pageToken`. */
+export function keySelectSql(terms: readonly OrderTerm[]): string {
+  return terms.map((term, index) => `${term.sql} AS sort_${index}`).join(', ');
+}
+
+/** Rows strictly after the token's row. The first term alone is repeated outside the OR, so that an index range can serve it. */
+export function afterTokenSql(terms: readonly OrderTerm[], token: string, filter: unknown, params: SqlParams): string {
+  const keys = readToken(token, terms.length, filter);
+  if (!keys) return 'TRUE';
+  const places = terms.map((term, index) => `${params.add(keys[index])}::${term.type}`);
+  const steps = terms.map((term, index) => {
+    const equal = terms.slice(0, index).map((before, position) => `${before.sql} = ${places[position]}`);
+    return [...equal, `${term.sql} ${term.descending ? '<' : '>'} ${places[index]}`].join(' AND ');
+  });
+  const first = terms[0]!;
+  return `${first.sql} ${first.descending ? '<=' : '>='} ${places[0]} AND (${steps.map((step) => `(${step})`).join(' OR ')})`;
+}
+
+/** One page of rows that were read with one more than the limit, and the token of the next page ('' = last). */
+export function pageOf<Row extends object>(
+  rows: Row[],
+  page: { limit: number; terms: readonly OrderTerm[]; filter: unknown },
+): { rows: Row[]; nextPageToken: string } {
+  if (rows.length <= page.limit) return { rows, nextPageToken: '' };
+  const kept = rows.slice(0, page.limit);
+  const last = kept.at(-1) as Record<string, unknown>;
+  const keys = page.terms.map((_term, index) => last[`sort_${index}`] as KeysetValue);
+  return { rows: kept, nextPageToken: encodePageToken(keys, page.filter) };
+}
+
+function readToken(token: string, length: number, filter: unknown): KeysetValue[] | undefined {
+  try {
+    return decodePageToken(token, length, filter);
+  } catch (error) {
+    throw invalidParameter(`Invalid page token, ${(error as Error).message}`);
+  }
+}

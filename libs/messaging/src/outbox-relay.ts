@@ -7,6 +7,7 @@ import type { Broker } from './broker';
 import type { MessagingMetrics } from './messaging-metrics';
 import { OutboxStore, type OutboxRow } from './outbox-store';
 import { Signal } from './signal';
+import { within } from './within';
 
 export interface RelayOptions {
   databaseUrl: string;
@@ -59,7 +60,8 @@ export class OutboxRelay {
   async stop(): Promise<void> {
     this.stopping.abort(new DOMException('stopped', 'AbortError'));
     this.signal.set();
-    await this.running;
+    // A send to a broker that is away may take a minute; its events stay in the outbox, so nobody needs to wait.
+    if (this.running) await within(this.running, DRAIN_MS + 2_000);
   }
 
   private get stopped(): boolean {

@@ -3,6 +3,7 @@ import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPay
 import type { Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
 import type { SubscribeOptions, Subscription } from '../broker';
+import { within } from '../within';
 import { runKafkaBatch } from './kafka-batch';
 import { mapKafkaError } from './kafka-errors';
 
@@ -26,6 +27,8 @@ export interface KafkaSubscriptionTools {
 
 const FETCH_BYTES_PER_PARTITION_MAX = 256 * 1024;
 const REBUILDS_MAX = 5;
+const REBUILD_PAUSE_MS_MAX = 1_000;
+const DISCONNECT_MS_MAX = 10_000;
 const REBUILDS_WITHIN_MS = 10 * 60_000;
 
 /** One member of a Kafka group, supervised: a consumer that kafkajs gives up on is built again, a few times, before the process is. */
@@ -86,8 +89,9 @@ export class KafkaSubscription implements Subscription {
       maxWaitTimeInMs: timings.fetchWaitMs,
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
       allowAutoTopicCreation: false,
-      // Said outright: NODE_ENV=test silently changes kafkajs' own defaults.
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 1e9, restartOnFailure: async () => true },
+      // Said outright: NODE_ENV=test silently changes kafkajs' own defaults. Bounded (about 18 s), and never restarted by kafkajs:
+      // a consumer that restarts itself can do so after its disconnect(). We build a new one instead.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 20, restartOnFailure: async () => false },
     });
     this.listen(consumer);
     this.consumer = consumer;
@@ -129,8 +133,9 @@ export class KafkaSubscription implements Subscription {
 
   private onCrash({ payload }: ConsumerCrashEvent): void {
     const { group } = this.options;
-    this.tools.logger.warn({ group, err: payload.error, restart: payload.restart }, 'consumer crashed');
-    if (!payload.restart) this.rebuild(payload.error);
+    const { error } = payload;
+    this.tools.logger.warn({ group, err: error }, 'consumer crashed');
+    this.rebuild(error, isOutage(error));
   }
 
   private async onBatch(payload: EachBatchPayload): Promise<void> {
@@ -160,13 +165,15 @@ export class KafkaSubscription implements Subscription {
     } catch {
       return; // Kafka is away; the client keeps trying, and readiness tells
     }
-    if (!this.stopped && this.heartbeatAgeMs() >= limitMs) this.rebuild(new Error(`no heartbeat for ${limitMs} ms`));
+    if (!this.stopped && this.heartbeatAgeMs() >= limitMs) this.rebuild(new Error(`no heartbeat for ${limitMs} ms`), false);
   }
 
-  private rebuild(cause: unknown): void {
+  /** Outages of Kafka do not count: building again costs nothing, and ending the process would end its other work too. */
+  private rebuild(cause: unknown, outage: boolean): void {
     if (this.stopped || this.rebuilding) return;
     const nowMs = this.tools.clock.monotonicMs();
-    this.rebuiltAtMs = [...this.rebuiltAtMs.filter((atMs) => nowMs - atMs < REBUILDS_WITHIN_MS), nowMs];
+    this.rebuiltAtMs = this.rebuiltAtMs.filter((atMs) => nowMs - atMs < REBUILDS_WITHIN_MS);
+    if (!outage) this.rebuiltAtMs.push(nowMs);
     this.rebuildsTotal += 1;
     if (this.rebuiltAtMs.length > REBUILDS_MAX) {
       this.fault = `the consumer crashed ${this.rebuiltAtMs.length} times`;
@@ -184,11 +191,12 @@ export class KafkaSubscription implements Subscription {
       try {
         await this.build();
         this.confirmed();
+        if (this.stopped) await this.dismiss(); // stopped while it was being built
         return;
       } catch (error) {
         this.tools.logger.warn({ group: this.options.group, err: mapKafkaError(error) }, 'consumer could not be built again');
         await this.dismiss();
-        await this.tools.clock.sleep(Math.min(5_000, 200 * 2 ** failures));
+        await this.tools.clock.sleep(Math.min(REBUILD_PAUSE_MS_MAX, 100 * 2 ** failures));
       }
     }
   }
@@ -196,21 +204,26 @@ export class KafkaSubscription implements Subscription {
   private async dismiss(): Promise<void> {
     const { consumer } = this;
     this.consumer = undefined;
-    try {
-      await consumer?.disconnect();
-    } catch (error) {
-      this.tools.logger.debug({ err: error }, 'crashed consumer did not disconnect');
-    }
+    if (!consumer) return;
+    const disconnecting = consumer.disconnect().catch((error: unknown) => {
+      this.tools.logger.debug({ err: error }, 'consumer did not disconnect in order');
+    });
+    // Without a broker, leaving the group is tried for a while; nobody should wait for that.
+    await within(disconnecting, DISCONNECT_MS_MAX);
   }
 
   private async shutDown(): Promise<void> {
     clearInterval(this.watch);
     this.newRound();
     for (const timer of this.resumes.keys()) clearTimeout(timer);
-    await this.rebuilding;
     // Leaves the group, so that the others take over at once; waits for batches in hand.
     await this.dismiss();
     this.owned = new Map();
     this.tools.onStopped(this);
   }
+}
+
+/** Errors that pass when Kafka is back; the same rule by which kafkajs would restart. */
+function isOutage(error: Error): boolean {
+  return error.name === 'KafkaJSNumberOfRetriesExceeded' || (error as { retriable?: boolean }).retriable === true;
 }

@@ -16,7 +16,7 @@ import {
   type ServiceName,
 } from './processes';
 import { Supervisor } from './supervisor';
-import { applyTopics } from '../scripts/apply-topics';
+import { applyTopics } from './kafka-topics';
 
 const READY_TIMEOUT_MS = 60_000;
 /** The whole stop takes at most 25 s: children 20, Postgres the rest. */

@@ -27,10 +27,10 @@ function isStale() {
 }
 
 if (existsSync(join(root, 'tsconfig.json')) && isStale()) {
-  process.stdout.write('Building (once, some seconds)...\n');
+  process.stderr.write('Building (once, some seconds)...\n');
   const build = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
     cwd: root,
-    stdio: 'inherit',
+    stdio: ['ignore', process.stderr, process.stderr], // standard output belongs to the program
   });
   if (build.status !== 0) {
     process.stderr.write('The build failed: see the messages above.\n');

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+/** One definition with its domain. */
+export interface FixtureRow {
+  id: string;
+  text: string;
+  label: string;
+  word: string;
+  period: number;
+}
+
+/** The rows of the demo, as tests/fixtures/glossary-triage/README.md describes them. */
+export interface Fixture {
+  periodOne: FixtureRow[];
+  periodOneTraffic: FixtureRow[];
+  periodTwoHeldOut: FixtureRow[];
+  periodTwoTraffic: FixtureRow[];
+  canary: FixtureRow[];
+}
+
+export const labels = ['animal', 'artifact', 'food', 'person', 'plant', 'substance'];
+
+/** What the model is asked. */
+export function promptOf(text: string): string {
+  return `${text}\nDomain:`;
+}
+
+function read(name: string): FixtureRow[] {
+  let root = __dirname;
+  while (!existsSync(join(root, 'tests/fixtures/glossary-triage'))) root = dirname(root);
+  const bytes = gunzipSync(readFileSync(join(root, 'tests/fixtures/glossary-triage', `${name}.jsonl.gz`)));
+  return bytes
+    .toString('utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as FixtureRow);
+}
+
+/** Reads the fixture. Traffic of the first period is drawn from its held-out rows: nothing that was trained on is asked. */
+export function readFixture(): Fixture {
+  return {
+    periodOne: read('period-1-train'),
+    periodOneTraffic: read('period-1-heldout'),
+    periodTwoHeldOut: read('period-2-heldout'),
+    periodTwoTraffic: read('period-2-traffic'),
+    canary: read('period-2-canary'),
+  };
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeEmbeddedPostgres } from '#libs/embedded-postgres';
 import { Home } from '../local/home';
 import { UsageError } from '../local/options';
 import { Platform } from '../local/platform';
@@ -8,6 +10,7 @@ import { demoUsage, parseDemoOptions, type DemoOptions } from './demo-options';
 import { runDemo } from './run-demo';
 import { Story } from './story';
 
+const DEMO_MARK = 'THIS-IS-A-DEMO.txt';
 const print = (text: string) => void process.stdout.write(text);
 
 /** `npm run demo`: starts what is not running, walks the loop, prints the table. Exit code 0 only if every fact was observed. */
@@ -35,20 +38,31 @@ async function main(): Promise<void> {
 
 /** The platform of an earlier `--keep` or `npm start` in this home is used as it is; else a fresh home is started. */
 async function startPlatform(options: DemoOptions): Promise<Platform | undefined> {
-  const running = new Home(options.home).readState();
+  const running = existsSync(options.home) ? Home.readState(options.home) : undefined;
   if (running) {
     if (running.portBase !== options.portBase)
       throw new UsageError(`the platform in ${options.home} runs with --port-base ${running.portBase}`);
     print('Using the platform that runs there.\n');
     return undefined;
   }
-  // The story starts from nothing: what an earlier demo left would answer for this one.
-  rmSync(options.home, { recursive: true, force: true });
+  removeEarlierDemo(options.home);
   const startedAt = performance.now();
   const { home, portBase, broker } = options;
   const platform = await Platform.start({ home, portBase, broker, only: [...processNames] }, (line) => print(`${line}\n`));
   print(`Seven processes and their Postgres are ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   return platform;
+}
+
+/** The story starts from nothing: what an earlier demo left would answer for this one. A folder of anything else is refused. */
+function removeEarlierDemo(home: string): void {
+  const isEmpty = !existsSync(home) || readdirSync(home).length === 0;
+  if (!isEmpty && !existsSync(join(home, DEMO_MARK))) {
+    throw new UsageError(`${home} holds something that is not an earlier demo: give another --home`);
+  }
+  removeEmbeddedPostgres(join(home, 'postgres'));
+  rmSync(home, { recursive: true, force: true });
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, DEMO_MARK), 'Made by npm run demo, which removes this folder at its next start.\n');
 }
 
 main().then(

@@ -82,7 +82,12 @@ export class Home {
 
   /** State of the running launcher, or undefined when none runs. */
   readState(): HomeState | undefined {
-    const file = join(this.path, 'state.json');
+    return Home.readState(this.path);
+  }
+
+  /** The same for a folder that must not be touched. */
+  static readState(path: string): HomeState | undefined {
+    const file = join(path, 'state.json');
     if (!existsSync(file)) return undefined;
     const state = JSON.parse(readFileSync(file, 'utf8')) as HomeState;
     return isAlive(state.pid) ? state : undefined;

@@ -4,6 +4,9 @@ import { HomeInUseError } from './home';
 import { parseLaunchOptions, usage, UsageError } from './options';
 import { Platform } from './platform';
 
+/** Somebody asked for a stop while the start was not done; what had started is stopped again. */
+class UserStop extends Error {}
+
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** `npm start`: starts the platform, prints one table of addresses, stops on SIGINT or SIGTERM. */
@@ -11,18 +14,20 @@ async function main(): Promise<void> {
   const startedAt = Date.now();
   const options = parseLaunchOptions(process.argv.slice(2), process.env);
   print(`Starting Millrace in ${options.home} ...`);
+  const stopping = new AbortController();
   const stopRequested = new Promise<string>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        stopping.abort(new UserStop(signal));
+        resolve(signal);
+      });
+    }
   });
-  const starting = Platform.start(options, print);
-  const early = await Promise.race([starting.then(() => undefined), stopRequested]);
-  const platform = await starting;
-  if (!early) {
-    print(`\nReady in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
-    print(addressTable(options.portBase, options.only));
-    print(`\n  data  ${options.home}\n  logs  ${options.home}/logs\n  stop  Ctrl-C (data is kept; the next start continues)\n`);
-  }
-  const signal = early ?? (await stopRequested);
+  const platform = await Platform.start(options, print, stopping.signal);
+  print(`\nReady in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
+  print(addressTable(options.portBase, options.only));
+  print(`\n  data  ${options.home}\n  logs  ${options.home}/logs\n  stop  Ctrl-C (data is kept; the next start continues)\n`);
+  const signal = await stopRequested;
   print(`${signal}: stopping ...`);
   const stopStartedAt = Date.now();
   await platform.stop();
@@ -32,6 +37,10 @@ async function main(): Promise<void> {
 main().then(
   () => process.exit(0),
   (error: unknown) => {
+    if (error instanceof UserStop) {
+      print(`${error.message}: stopped before the start was done.`);
+      process.exit(0);
+    }
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`Millrace did not start: ${message}\n`);
     if (error instanceof UsageError) process.stderr.write(`\n${usage}\n`);

@@ -32,7 +32,7 @@ export class Platform {
   ) {}
 
   /** Starts everything that was asked for and returns when all of it is ready; on a failure stops what had started. */
-  static async start(options: LaunchOptions, report: (line: string) => void): Promise<Platform> {
+  static async start(options: LaunchOptions, report: (line: string) => void, signal?: AbortSignal): Promise<Platform> {
     const home = new Home(options.home);
     home.lock();
     const supervisor = new Supervisor({ restartFirstMs: 500, restartMaxMs: 30_000, report });
@@ -46,6 +46,7 @@ export class Platform {
         urls = await prepareDatabases(postgres?.url() ?? (process.env.DATABASE_URL as string), home, services);
       }
       if (options.broker === 'kafka') await applyTopics((process.env.KAFKA_BROKERS as string).split(','));
+      signal?.throwIfAborted();
       for (const name of options.only) startProcess(supervisor, { name, options, home, urls });
       home.writeState({
         pid: process.pid,
@@ -54,7 +55,7 @@ export class Platform {
         startTime: new Date().toISOString(),
         databaseUrls: urls,
       });
-      await supervisor.waitUntilReady(READY_TIMEOUT_MS);
+      await supervisor.waitUntilReady(READY_TIMEOUT_MS, signal);
       return new Platform(options, home, supervisor, postgres);
     } catch (error) {
       await supervisor.stop(CHILD_GRACE_MS);

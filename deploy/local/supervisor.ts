@@ -51,9 +51,9 @@ export class Supervisor {
   }
 
   /** Waits until every child says ready; names those that do not. */
-  async waitUntilReady(timeoutMs: number): Promise<void> {
+  async waitUntilReady(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    await Promise.all([...this.children.values()].map((child) => this.waitForOne(child, deadline)));
+    await Promise.all([...this.children.values()].map((child) => this.waitForOne(child, deadline, signal)));
   }
 
   /** SIGTERM to all, SIGKILL to those still there after the grace time. */
@@ -64,8 +64,9 @@ export class Supervisor {
     await Promise.all(running.map((child) => stopProcess(child.process, graceMs)));
   }
 
-  private async waitForOne(child: Child, deadline: number): Promise<void> {
+  private async waitForOne(child: Child, deadline: number, signal?: AbortSignal): Promise<void> {
     for (;;) {
+      signal?.throwIfAborted();
       if (child.failed) throw new Error(`${child.spec.name} ${child.failed}: see ${child.spec.logFile}`);
       if (this.stopping) throw new Error('stopped while starting');
       if (await answersReady(child.spec.readyUrl)) return;

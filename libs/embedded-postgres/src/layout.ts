@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SYSTEM_DIRECTORY } from './binaries';
 import { canReach, postgresIdentity } from './run-as';
@@ -54,4 +54,11 @@ export function rememberedPort(layout: Layout): number | undefined {
 
 export function rememberPort(layout: Layout, port: number): void {
   writeFileSync(layout.port, `${port}\n`);
+}
+
+/** Removes a stopped server's data, wherever it was put. Does nothing when there is none. */
+export function removeEmbeddedPostgres(directory: string, systemDirectory = SYSTEM_DIRECTORY): void {
+  const wanted = resolve(directory);
+  const name = `data-${createHash('sha256').update(wanted).digest('hex').slice(0, 16)}`;
+  for (const folder of [wanted, join(systemDirectory, name)]) rmSync(folder, { recursive: true, force: true });
 }

@@ -8,6 +8,7 @@ import { invalidParameter, RegistryErrors } from '../registry.errors';
 import { checkExperimentTag } from './create-experiment';
 import type { Experiment, Tag, ViewType } from './experiment';
 import { ExperimentsRepository } from './experiments.repository';
+import { experimentNotFound } from './not-found';
 
 export type ExperimentChange =
   | { kind: 'rename'; name: string }
@@ -33,7 +34,7 @@ export class ChangeExperiment {
       async (tx) => {
         await this.experiments.ensureDefault(tx, caller.workspace);
         const experiment = await this.experiments.lock(tx, caller.workspace, id, VIEW[change.kind]);
-        if (!experiment) throw RegistryErrors.EXPERIMENT_NOT_FOUND(`No Experiment with id=${id} exists`, { experimentId: id });
+        if (!experiment) throw experimentNotFound(id);
         const record = await this.apply(tx, caller, experiment, change);
         await this.audit.append(tx, caller, { ...record, subject: `experiments:/${id}` });
       },

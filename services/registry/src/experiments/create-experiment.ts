@@ -8,6 +8,7 @@ import { checkExperimentName, checkKey, checkLength, limits } from '../mlflow/li
 import { invalidParameter } from '../registry.errors';
 import { type Experiment, type Tag, uniqueTags } from './experiment';
 import { ExperimentsRepository } from './experiments.repository';
+import { experimentExists } from './not-found';
 
 export interface ExperimentToCreate {
   name: string;
@@ -26,11 +27,18 @@ export class CreateExperiment {
   ) {}
 
   async execute(caller: Caller, input: ExperimentToCreate): Promise<Experiment> {
-    return this.uow.run((tx) => this.within(tx, caller, input), { label: 'create-experiment' });
+    return this.uow.run(
+      async (tx) => {
+        const experiment = await this.within(tx, caller, input);
+        if (!experiment) throw experimentExists(input.name);
+        return experiment;
+      },
+      { label: 'create-experiment' },
+    );
   }
 
-  /** As `execute`, as a part of a larger transaction. */
-  async within(tx: Transaction, caller: Caller, input: ExperimentToCreate): Promise<Experiment> {
+  /** As `execute`, as a part of a larger transaction; undefined when the name is taken. */
+  async within(tx: Transaction, caller: Caller, input: ExperimentToCreate): Promise<Experiment | undefined> {
     checkExperimentName(input.name);
     checkArtifactLocation(input.artifactLocation ?? '');
     const tags = uniqueTags(input.tags ?? []);
@@ -42,6 +50,7 @@ export class CreateExperiment {
       tags,
       nowMs: this.clock.now().getTime(),
     });
+    if (!experiment) return undefined;
     const subject = `experiments:/${experiment.id}`;
     await this.audit.append(tx, caller, { action: 'experiment.created', subject, after: { name: experiment.name } });
     return experiment;

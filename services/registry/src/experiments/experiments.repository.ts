@@ -24,8 +24,8 @@ export interface NewExperiment {
 export abstract class ExperimentsRepository {
   /** Makes the Default experiment of the workspace unless it is there. */
   abstract ensureDefault(db: Queryable, workspace: string): Promise<void>;
-  /** Throws REGISTRY.EXPERIMENT_EXISTS for a taken name. */
-  abstract create(tx: Transaction, workspace: string, experiment: NewExperiment): Promise<Experiment>;
+  /** Undefined when the name is taken, also by one that another transaction is just making. */
+  abstract create(tx: Transaction, workspace: string, experiment: NewExperiment): Promise<Experiment | undefined>;
   abstract find(db: Queryable, workspace: string, id: string, view?: ViewType): Promise<Experiment | undefined>;
   /** As `find`, held against changes until the transaction ends. */
   abstract lock(tx: Transaction, workspace: string, id: string, view?: ViewType): Promise<Experiment | undefined>;
@@ -35,6 +35,7 @@ export abstract class ExperimentsRepository {
     workspace: string,
     search: ExperimentSearch,
   ): Promise<{ experiments: Experiment[]; nextPageToken: string }>;
+  /** Throws REGISTRY.EXPERIMENT_EXISTS for a taken name. */
   abstract rename(tx: Transaction, workspace: string, id: string, name: string): Promise<void>;
   /** Also moves every run of the experiment to that stage. */
   abstract setStage(tx: Transaction, workspace: string, id: string, stage: LifecycleStage): Promise<void>;

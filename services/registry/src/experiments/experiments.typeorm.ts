@@ -4,7 +4,7 @@ import { Clock } from '#libs/clock';
 import { isUniqueViolation, type Queryable, type Transaction } from '#libs/persistence';
 import type { FilterClause } from '../mlflow/filter';
 import { afterTokenSql, compareSql, keySelectSql, keyValueSql, orderSql, type OrderTerm, pageOf, SqlParams } from '../mlflow/sql';
-import { RegistryErrors } from '../registry.errors';
+import { experimentExists } from './not-found';
 import {
   DEFAULT_EXPERIMENT,
   defaultArtifactLocation,
@@ -66,7 +66,7 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
     if (row) this.seen.add(workspace);
   }
 
-  async create(tx: Transaction, workspace: string, experiment: NewExperiment): Promise<Experiment> {
+  async create(tx: Transaction, workspace: string, experiment: NewExperiment): Promise<Experiment | undefined> {
     const [counter] = await tx.query<{ last_id: string }>(
       `INSERT INTO experiment_counters AS c (workspace, last_id) VALUES ($1, 1)
        ON CONFLICT (workspace) DO UPDATE SET last_id = c.last_id + 1 RETURNING last_id`,
@@ -74,20 +74,18 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
     );
     const id = counter!.last_id;
     const location = experiment.artifactLocation || defaultArtifactLocation(id);
-    try {
-      await tx.query(
-        `INSERT INTO experiments (workspace, id, name, artifact_location, creation_ms, last_update_ms) VALUES ($1, $2, $3, $4, $5, $5)`,
-        [workspace, id, experiment.name, location, experiment.nowMs],
-      );
-    } catch (error) {
-      throw renamed(error, experiment.name);
-    }
+    const rows = await tx.query(
+      `INSERT INTO experiments (workspace, id, name, artifact_location, creation_ms, last_update_ms) VALUES ($1, $2, $3, $4, $5, $5)
+       ON CONFLICT (workspace, name) DO NOTHING RETURNING id`,
+      [workspace, id, experiment.name, location, experiment.nowMs],
+    );
+    if (rows.length === 0) return undefined;
     await tx.query(
       `INSERT INTO experiment_tags (workspace, experiment_id, key, value)
        SELECT $1, $2, t.key, t.value FROM unnest($3::text[], $4::text[]) AS t (key, value)`,
       [workspace, id, experiment.tags.map((tag) => tag.key), experiment.tags.map((tag) => tag.value)],
     );
-    return (await this.find(tx, workspace, id))!;
+    return this.find(tx, workspace, id);
   }
 
   async find(db: Queryable, workspace: string, id: string, view: ViewType = 'ALL'): Promise<Experiment | undefined> {
@@ -139,7 +137,8 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
         this.clock.now().getTime(),
       ]);
     } catch (error) {
-      throw renamed(error, name);
+      if (isUniqueViolation(error)) throw experimentExists(name, error);
+      throw error;
     }
   }
 
@@ -195,11 +194,6 @@ function orderTerms(search: ExperimentSearch): OrderTerm[] {
   }
   if (search.orderBy.some(({ key }) => key === 'experiment_id')) return asked;
   return [...asked, { ...ATTRIBUTES['experiment_id']!, descending: true }];
-}
-
-function renamed(error: unknown, name: string): unknown {
-  if (!isUniqueViolation(error)) return error;
-  return RegistryErrors.EXPERIMENT_EXISTS(`Experiment(name=${name}) already exists.`, { name }, error);
 }
 
 function toExperiment(row: ExperimentRow): Experiment {

@@ -7,6 +7,7 @@ import { parseOrderBy } from '../mlflow/order-by';
 import { invalidParameter, RegistryErrors } from '../registry.errors';
 import type { Experiment, ViewType } from './experiment';
 import { ExperimentsRepository } from './experiments.repository';
+import { experimentNotFound } from './not-found';
 
 /** Page size of a search, checked in the stock server's words. */
 export function checkMaxResults(limit: number, max: number): void {
@@ -35,7 +36,7 @@ export class FindExperiments {
     const id = parseExperimentId(experimentId);
     await this.experiments.ensureDefault(this.db, workspace);
     const experiment = await this.experiments.find(this.db, workspace, id);
-    if (!experiment) throw RegistryErrors.EXPERIMENT_NOT_FOUND(`No Experiment with id=${id} exists`, { experimentId: id });
+    if (!experiment) throw experimentNotFound(id);
     return experiment;
   }
 

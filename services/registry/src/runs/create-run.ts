@@ -6,8 +6,9 @@ import type { Caller } from '../caller';
 import { checkActive } from '../experiments/change-experiment';
 import { DEFAULT_EXPERIMENT, type Tag, uniqueTags } from '../experiments/experiment';
 import { ExperimentsRepository } from '../experiments/experiments.repository';
+import { experimentNotFound } from '../experiments/not-found';
 import { parseExperimentId } from '../mlflow/limits';
-import { invalidParameter, RegistryErrors } from '../registry.errors';
+import { invalidParameter } from '../registry.errors';
 import { checkRunTag } from './log-to-run';
 import { generatedRunName, type Run, RUN_NAME_TAG, runArtifactUri } from './run';
 import { RunsRepository } from './runs.repository';
@@ -45,9 +46,7 @@ export class CreateRun {
       async (tx) => {
         await this.experiments.ensureDefault(tx, caller.workspace);
         const experiment = await this.experiments.find(tx, caller.workspace, experimentId);
-        if (!experiment) {
-          throw RegistryErrors.EXPERIMENT_NOT_FOUND(`No Experiment with id=${experimentId} exists`, { experimentId });
-        }
+        if (!experiment) throw experimentNotFound(experimentId);
         checkActive(experiment);
         const id = randomUUID().replaceAll('-', '');
         const name = input.name || named || generatedRunName(id);

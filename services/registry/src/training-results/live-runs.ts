@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
+import { CommonErrors } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
 import type { Caller } from '../caller';
 import { CreateExperiment } from '../experiments/create-experiment';
@@ -63,7 +64,10 @@ export class LiveRuns {
   }
 
   private async experiment(tx: Transaction, caller: Caller, name: string): Promise<Experiment> {
-    const experiment = await this.experiments.findByName(tx, caller.workspace, name);
-    return experiment ?? this.createExperiment.within(tx, caller, { name });
+    const find = (): Promise<Experiment | undefined> => this.experiments.findByName(tx, caller.workspace, name);
+    // Two jobs that are the first of their experiment meet in `within`: one makes it, the other finds it then.
+    const experiment = (await find()) ?? (await this.createExperiment.within(tx, caller, { name })) ?? (await find());
+    if (!experiment) throw CommonErrors.CONFLICT(`experiment ${JSON.stringify(name)} was removed meanwhile`);
+    return experiment;
   }
 }

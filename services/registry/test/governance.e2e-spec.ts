@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+import { gateway, registry, training } from '#libs/contracts';
+import { newId } from '#libs/clock';
+import { Database } from '#libs/persistence';
+import { createRpcClient, type RpcClient } from '#libs/rpc';
+import { eventually, type TestService } from '#libs/testing';
+import { ExpireApprovals } from '../src/approvals/expire-approvals';
+import { evaluationSucceeded, Events, HttpCaller, jobSucceeded, publish, startRegistry, tokenFor } from './harness';
+
+type Models = RpcClient<typeof registry.ModelServiceService>;
+type Experiments = RpcClient<typeof registry.ExperimentServiceService>;
+
+jest.setTimeout(30_000);
+
+const call = { workspace: 'default', deadlineMs: 10_000 };
+
+describe('governance', () => {
+  let service: TestService;
+  let http: HttpCaller;
+  let bob: HttpCaller;
+  let eve: HttpCaller;
+  let models: Models;
+  let experiments: Experiments;
+
+  beforeAll(async () => {
+    service = await startRegistry();
+    http = new HttpCaller(service.baseUrl);
+    bob = http.as({ token: await tokenFor('bob@example.org', 'approver') });
+    eve = http.as({ token: await tokenFor('eve@example.org', 'editor') });
+    models = createRpcClient(registry.ModelServiceService, { address: service.grpcAddress, service: 'spec' });
+    experiments = createRpcClient(registry.ExperimentServiceService, { address: service.grpcAddress, service: 'spec' });
+  }, 60_000);
+  afterAll(async () => {
+    models.close();
+    experiments.close();
+    await service.close();
+  });
+
+  /** A version as training makes it: through its event. */
+  const train = async (modelName: string, digest: string): Promise<registry.ModelVersion> => {
+    const job = jobSucceeded({ registeredModelName: modelName, modelManifestDigest: digest });
+    await publish(service, Events.JobSucceeded, { aggregateId: job.jobId, data: job });
+    return eventually(async () => {
+      const { versions } = await models.listModelVersions({ modelName, pageSize: 0, pageToken: '' }, call);
+      return versions.find((version) => version.modelManifestDigest === digest) ?? false;
+    });
+  };
+  const evaluate = async (digest: string, accuracy: number): Promise<void> => {
+    const data = evaluationSucceeded(digest, accuracy);
+    await publish(service, Events.EvaluationSucceeded, { aggregateId: data.evaluationJobId, data });
+    await eventually(
+      async () =>
+        (await service.get(Database).query('SELECT 1 FROM evaluations WHERE evaluation_job_id = $1', [data.evaluationJobId]))
+          .length > 0,
+    );
+  };
+  const pointsTo = async (name: string, alias: string): Promise<number> => {
+    const answer = await http.get(`/api/v1/models/${name}/aliases/${alias}`);
+    return answer.body.version;
+  };
+  const eventsOf = async (type: string): Promise<{ payload: Record<string, unknown> }[]> => {
+    const rows = await service
+      .get(Database)
+      .query<{ payload: string }>('SELECT payload FROM outbox WHERE type = $1 ORDER BY position', [type]);
+    return rows.map((row) => ({ payload: JSON.parse(row.payload) as Record<string, unknown> }));
+  };
+
+  it('records a job as run and version with lineage, once, with its curve before it ends', async () => {
+    const job = jobSucceeded({ registeredModelName: 'lineage', modelManifestDigest: '1'.repeat(64), pipelineRunId: 'pr-1' });
+    const { jobId } = job;
+    await publish(service, Events.JobQueued, {
+      aggregateId: jobId,
+      data: { jobId, displayName: 'nightly', registeredModelName: 'lineage', pipelineRunId: 'pr-1' },
+    });
+    await publish(service, Events.JobStarted, {
+      aggregateId: jobId,
+      data: { jobId, attempt: 1, executor: 'child', resumedFromStep: '0' },
+    });
+    for (const [step, loss] of [
+      [10, 2.5],
+      [20, 1.5],
+    ] as const) {
+      const data = { jobId, attempt: 1, step: String(step), stepsTotal: '1200', loss, learningRate: 0.1, tokensPerSecond: 5 };
+      await publish(service, Events.JobProgressed, { aggregateId: jobId, data });
+    }
+    const runId = jobId.replaceAll('-', '');
+    const curve = await eventually(async () => {
+      const { metrics } = await experiments.listMetricHistory({ runId, key: 'loss', pageSize: 0, pageToken: '' }, call);
+      return metrics.length === 2 ? metrics : false;
+    });
+    expect(curve.map(({ step, value }) => [step, value])).toEqual([
+      ['10', 2.5],
+      ['20', 1.5],
+    ]);
+    expect((await experiments.getRun({ runId }, call)).run).toMatchObject({
+      status: registry.RunStatus.RUN_STATUS_RUNNING,
+      name: 'nightly',
+    });
+
+    // Evidence may come before the version.
+    await evaluate('1'.repeat(64), 0.7);
+    await publish(service, Events.JobSucceeded, { aggregateId: jobId, data: job });
+    // The same fact again, as another event: a relay of an older outbox, or an operator's replay.
+    await publish(service, Events.JobSucceeded, { aggregateId: jobId, data: job });
+    await publish(service, Events.JobSucceeded, { aggregateId: 'x', data: jobSucceeded({ registeredModelName: 'marker' }) });
+    await eventually(async () => (await http.get('/api/v1/models/marker/versions')).body.items.length === 1);
+    const { versions } = await models.listModelVersions({ modelName: 'lineage', pageSize: 0, pageToken: '' }, call);
+    expect(versions).toHaveLength(1);
+    expect(versions[0]).toMatchObject({
+      version: 1,
+      runId,
+      lineage: {
+        jobId,
+        baseModelName: 'tiny-base',
+        seed: '7',
+        inputs: [`train:dv-1:${'b'.repeat(64)}`],
+        recipeRunId: 'recipe-run-1',
+      },
+      evaluations: [{ slice: 'period-1', metric: 'accuracy', value: 0.7, rows: '700', baselines: { majority: 0.2 } }],
+    });
+    const run = (await http.mlflow('GET', `runs/get?run_id=${runId}`)).body.run;
+    expect(run.info).toMatchObject({ status: 'FINISHED', run_name: 'glossary triage', user_id: 'ann@example.org' });
+    expect(run.data.params).toEqual(
+      expect.arrayContaining([
+        { key: 'steps', value: '1200' },
+        { key: 'seed', value: '7' },
+      ]),
+    );
+    expect(run.data.metrics).toEqual(expect.arrayContaining([expect.objectContaining({ key: 'period-1.accuracy', value: 0.7 })]));
+    expect(run.inputs.dataset_inputs[0].dataset).toMatchObject({ name: 'dv-1', digest: 'b'.repeat(36) });
+    const registered = (await eventsOf(Events.ModelVersionRegistered.type)).filter(
+      ({ payload }) => payload['modelName'] === 'lineage',
+    );
+    expect(registered.map(({ payload }) => payload)).toEqual([
+      expect.objectContaining({ version: 1, jobId, pipelineRunId: 'pr-1' }),
+    ]);
+  });
+
+  // Found by this suite: two jobs that are the first of an experiment both tried to make it, and one was put aside.
+  it('records racing jobs of a new experiment, all of them', async () => {
+    const jobs = Array.from({ length: 8 }, () =>
+      jobSucceeded({ registeredModelName: 'racing-jobs', experimentName: 'racing-experiment' }),
+    );
+    await Promise.all(jobs.map((data) => publish(service, Events.JobSucceeded, { aggregateId: data.jobId, data })));
+    const versions = await eventually(async () => {
+      const answer = await http.get('/api/v1/models/racing-jobs/versions');
+      return answer.body.items?.length === jobs.length && answer.body.items;
+    });
+    expect(versions.map((one: { version: number }) => one.version)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+  });
+
+  it('marks the run of a failed job, whatever came before', async () => {
+    const jobId = newId();
+    await publish(service, Events.JobFailed, {
+      aggregateId: jobId,
+      data: {
+        jobId,
+        attempts: 3,
+        failureClass: training.FailureClass.FAILURE_CLASS_OUT_OF_MEMORY,
+        code: 'TRAINING.OOM',
+        message: 'out of memory',
+        pipelineRunId: '',
+      },
+    });
+    const run = await eventually(async () => {
+      const answer = await http.mlflow('GET', `runs/get?run_id=${jobId.replaceAll('-', '')}`);
+      return answer.status === 200 && answer.body.run;
+    });
+    expect(run.info.status).toBe('FAILED');
+    expect(run.data.tags).toEqual(expect.arrayContaining([{ key: 'millrace.failure_code', value: 'TRAINING.OOM' }]));
+  });
+
+  it('moves a protected alias only with evidence and with another person', async () => {
+    const [v1, v2] = ['2', '3'].map((digit) => digit.repeat(64)) as [string, string];
+    await train('gated', v1);
+    await train('gated', v2);
+    const policy = { approvalsRequired: 1, evidence: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: 0.05 }] };
+    expect((await eve.call('PUT', '/api/v1/models/gated/aliases/champion/policy', policy)).status).toBe(403);
+    expect((await http.call('PUT', '/api/v1/models/gated/aliases/champion/policy', policy)).status).toBe(200);
+    const move = (version: number, more = {}) =>
+      eve.call('POST', '/api/v1/models/gated/aliases/champion/moves', { version, reason: 'better', ...more });
+
+    expect((await move(1)).body).toMatchObject({
+      code: 'REGISTRY.EVIDENCE_MISSING',
+      details: { rules: [expect.stringContaining('period-1/accuracy')] },
+    });
+    await evaluate(v1, 0.4);
+    const failed = await move(1);
+    expect(failed).toMatchObject({ status: 412, body: { code: 'REGISTRY.EVIDENCE_FAILED' } });
+    expect(failed.body.details.rules[0]).toContain('0.4 [0.37, 0.43] on 700 rows is below 0.5');
+    expect((await move(1, { force: true })).body.code).toBe('REGISTRY.FORCE_REFUSED');
+    await evaluate(v1, 0.62);
+
+    const asked = await move(1, { requestId: 'ask-1' });
+    expect(asked.body).toMatchObject({
+      moved: false,
+      approval: { state: 'APPROVAL_STATE_PENDING', requestedBy: 'eve@example.org' },
+    });
+    expect(await move(1, { requestId: 'ask-1' })).toEqual(asked);
+    expect((await move(1)).body.code).toBe('REGISTRY.APPROVAL_PENDING');
+    const { id } = asked.body.approval;
+    const decide = (who: HttpCaller, approve: boolean) =>
+      who.call('POST', `/api/v1/approvals/${id}/decision`, { approve, comment: 'ok' });
+    expect((await decide(eve, true)).body.code).toBe('COMMON.FORBIDDEN');
+    const eveApprover = http.as({ token: await tokenFor('eve@example.org', 'approver') });
+    expect((await decide(eveApprover, true)).body.code).toBe('REGISTRY.OWN_APPROVAL');
+    expect((await decide(bob, true)).body).toMatchObject({
+      state: 'APPROVAL_STATE_APPROVED',
+      votes: [{ subject: 'bob@example.org', approve: true }],
+    });
+    expect((await decide(bob, true)).body.code).toBe('REGISTRY.APPROVAL_CLOSED');
+    expect(await pointsTo('gated', 'champion')).toBe(1);
+
+    const direct = await http.mlflow('POST', 'registered-models/alias', { name: 'gated', alias: 'champion', version: '2' });
+    expect(direct).toMatchObject({ status: 403, body: { error_code: 'PERMISSION_DENIED' } });
+    expect(direct.body.message).toContain('POST /api/v1/models/gated/aliases/champion/moves');
+    for (const [path, body] of [
+      ['registered-models/alias', { name: 'gated', alias: 'champion' }],
+      ['registered-models/delete', { name: 'gated' }],
+      ['model-versions/delete', { name: 'gated', version: '1' }],
+    ] as const) {
+      expect((await http.mlflow('DELETE', path, body)).status).toBe(403);
+    }
+
+    // A drop against the champion, on the same rows: forced by an approver with a reason, and said so for ever.
+    await evaluate(v2, 0.55);
+    expect((await move(2)).body.details.rules[0]).toContain("more than 0.05 below the current version's 0.62");
+    const forced = await bob.call('POST', '/api/v1/models/gated/aliases/champion/moves', {
+      version: 2,
+      reason: 'drill',
+      force: true,
+    });
+    expect(forced.body.approval.forcedRules).toHaveLength(1);
+    await http.call('POST', `/api/v1/approvals/${forced.body.approval.id}/decision`, { approve: true });
+    const moved = (await eventsOf(Events.AliasMoved.type))
+      .map(({ payload }) => payload)
+      .filter((payload) => payload['modelName'] === 'gated');
+    expect(moved).toMatchObject([
+      { toVersion: 1, toManifestDigest: v1, approvalId: id, actor: 'bob@example.org' },
+      {
+        fromVersion: 1,
+        toVersion: 2,
+        fromManifestDigest: v1,
+        forced: true,
+        reason: expect.stringContaining('drill (forced past: '),
+      },
+    ]);
+    const decided = (await eventsOf(Events.ApprovalDecided.type)).map(({ payload }) => payload['state']);
+    expect(decided).toEqual(['APPROVAL_STATE_APPROVED', 'APPROVAL_STATE_APPROVED']);
+  });
+
+  it('answers what an alias pointed to at a time, and moves it back once when a rollout is rolled back', async () => {
+    await train('rolled', '4'.repeat(64));
+    await train('rolled', '5'.repeat(64));
+    const move = (version: number) =>
+      http.call('POST', '/api/v1/models/rolled/aliases/champion/moves', { version, reason: 'try' });
+    expect((await move(1)).body.moved).toBe(true);
+    const between = new Date().toISOString();
+    expect((await move(2)).body.moved).toBe(true);
+    const served = (version: number): gateway.ServedVersion => ({ modelName: 'rolled', version, modelManifestDigest: '' });
+    const finished = (rolloutId: string, retired: number, serving: number): gateway.RolloutFinished => ({
+      rolloutId,
+      endpoint: 'triage',
+      alias: 'champion',
+      outcome: gateway.RolloutOutcome.ROLLOUT_OUTCOME_ROLLED_BACK,
+      serving: served(serving),
+      retired: served(retired),
+      verdictId: 'v-1',
+      actor: 'service:monitoring',
+      reason: 'accuracy .31 against .62',
+      endTime: new Date(),
+    });
+    await publish(service, Events.RolloutFinished, { aggregateId: 'r-1', data: finished('r-1', 2, 1) });
+    await eventually(async () => (await pointsTo('rolled', 'champion')) === 1);
+    // Version 2 is tried again; an old verdict that arrives once more must not touch it, nor one about another version.
+    await move(2);
+    await publish(service, Events.RolloutFinished, { aggregateId: 'r-1', data: finished('r-1', 2, 1) });
+    await publish(service, Events.RolloutFinished, { aggregateId: 'r-1', data: finished('r-2', 1, 2) });
+    const marker = { ...finished('r-3', 2, 1), alias: 'other' };
+    await publish(service, Events.RolloutFinished, { aggregateId: 'r-1', data: marker });
+    await eventually(
+      async () =>
+        (await service.get(Database).query('SELECT 1 FROM inbox WHERE consumer = $1', ['registry.rollouts'])).length === 4,
+    );
+    expect(await pointsTo('rolled', 'champion')).toBe(2);
+    const history = (await http.get('/api/v1/models/rolled/aliases/champion/history')).body.items;
+    expect(
+      history.map((one: { version: number; rolloutId: string; actor: string }) => [one.version, one.rolloutId, one.actor]),
+    ).toEqual([
+      [2, '', 'local-admin'],
+      [1, 'r-1', 'service:monitoring'],
+      [2, '', 'local-admin'],
+      [1, '', 'local-admin'],
+    ]);
+    const then = await http.get(`/api/v1/models/rolled/aliases/champion/history?at=${between}`);
+    expect(then.body.items.map((one: { version: number }) => one.version)).toEqual([1]);
+    const audit = await http.get('/api/v1/audit?subject=models:/rolled@champion');
+    expect(audit.body.items[2]).toMatchObject({
+      action: 'alias.moved',
+      actor: 'service:monitoring',
+      reason: expect.stringContaining('.31'),
+    });
+  });
+
+  it('lets racing moves of one alias happen one after the other, with a history without gaps', async () => {
+    for (let index = 0; index < 3; index += 1) await train('raced', `${index}`.repeat(64).replace(/^./, 'e'));
+    const answers = await Promise.all(
+      Array.from({ length: 9 }, (_, index) =>
+        http.call('POST', '/api/v1/models/raced/aliases/champion/moves', { version: (index % 3) + 1, reason: `${index}` }),
+      ),
+    );
+    expect(answers.every((answer) => answer.body.moved)).toBe(true);
+    const history: { version: number; validFrom: string; validTo?: string }[] = (
+      await http.get('/api/v1/models/raced/aliases/champion/history')
+    ).body.items.reverse();
+    history.slice(1).forEach((interval, index) => {
+      expect(interval.validFrom).toBe(history[index]!.validTo);
+      expect(interval.version).not.toBe(history[index]!.version);
+    });
+    expect(await pointsTo('raced', 'champion')).toBe(history.at(-1)!.version);
+    const moved = (await eventsOf(Events.AliasMoved.type)).filter(({ payload }) => payload['modelName'] === 'raced');
+    expect(moved).toHaveLength(history.length);
+  });
+
+  it('expires approvals that nobody decided', async () => {
+    await train('slow', '6'.repeat(64));
+    await http.call('PUT', '/api/v1/models/slow/aliases/champion/policy', { approvalsRequired: 2 });
+    const asked = await eve.call('POST', '/api/v1/models/slow/aliases/champion/moves', { version: 1, reason: 'r' });
+    const { id } = asked.body.approval;
+    await bob.call('POST', `/api/v1/approvals/${id}/decision`, { approve: true });
+    expect((await bob.call('POST', `/api/v1/approvals/${id}/decision`, { approve: true })).body.code).toBe(
+      'REGISTRY.ALREADY_VOTED',
+    );
+    await service.get(Database).query("UPDATE approvals SET expire_time = now() - interval '1 second' WHERE id = $1", [id]);
+    expect((await http.get(`/api/v1/approvals/${id}`)).body.state).toBe('APPROVAL_STATE_EXPIRED');
+    expect((await http.call('POST', `/api/v1/approvals/${id}/decision`, { approve: true })).body.code).toBe(
+      'REGISTRY.APPROVAL_CLOSED',
+    );
+    await service.get(ExpireApprovals).execute();
+    const expired = (await eventsOf(Events.ApprovalDecided.type)).filter(({ payload }) => payload['approvalId'] === id);
+    expect(expired.map(({ payload }) => payload['state'])).toEqual(['APPROVAL_STATE_EXPIRED']);
+    expect((await http.get('/api/v1/models/slow/aliases/champion')).status).toBe(404);
+  });
+
+  it('chains the audit: intact until a row is altered, which the database refuses and the check finds', async () => {
+    const db = service.get(Database);
+    expect((await http.call('POST', '/api/v1/audit/verify')).body).toMatchObject({ intact: true, brokenSequence: 0 });
+    await expect(db.query("UPDATE audit_entries SET actor = 'mallory' WHERE sequence = 3")).rejects.toMatchObject({
+      kind: expect.any(String),
+    });
+    await expect(db.query('DELETE FROM audit_entries WHERE sequence = 3')).rejects.toThrow();
+    await db.query('ALTER TABLE audit_entries DISABLE TRIGGER audit_entries_append_only');
+    const [before] = await db.query<{ actor: string }>(
+      "SELECT actor FROM audit_entries WHERE workspace = 'default' AND sequence = 3",
+    );
+    await db.query("UPDATE audit_entries SET actor = 'mallory' WHERE workspace = 'default' AND sequence = 3");
+    expect((await models.verifyAudit({}, call)).brokenSequence).toBe('3');
+    await db.query("UPDATE audit_entries SET actor = $1 WHERE workspace = 'default' AND sequence = 3", [before!.actor]);
+    expect((await models.verifyAudit({}, call)).intact).toBe(true);
+    await db.query(
+      "DELETE FROM audit_entries WHERE workspace = 'default' AND sequence = (SELECT max(sequence) FROM audit_entries WHERE workspace = 'default')",
+    );
+    expect((await models.verifyAudit({}, call)).intact).toBe(false);
+  });
+
+  it('shows a page for people, with nothing in it that a name could inject', async () => {
+    await http.mlflow('POST', 'registered-models/create', { name: '<img src=x>', description: '<script>alert(1)</script>' });
+    for (const path of ['/', '/ui']) {
+      const page = await http.get(path);
+      expect(page.status).toBe(200);
+      expect(page.body).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+      expect(page.body).not.toMatch(/<script|<img/);
+      expect(page.body).toContain('<span class="alias">champion</span>');
+      expect(page.body).toContain('period-1 accuracy <b>0.620</b>');
+    }
+  });
+
+  it('creates workspaces and tells the others', async () => {
+    expect((await bob.call('POST', '/api/v1/workspaces', { name: 'team-a' })).status).toBe(403);
+    expect((await http.call('POST', '/api/v1/workspaces', { name: 'team-a' })).body).toEqual({ name: 'team-a', created: true });
+    expect((await http.call('POST', '/api/v1/workspaces', { name: 'team-a' })).body.created).toBe(false);
+    expect((await http.call('POST', '/api/v1/workspaces', { name: 'Team A' })).status).toBe(400);
+    expect((await eventsOf(Events.WorkspaceCreated.type)).map(({ payload }) => payload)).toEqual([
+      { name: 'team-a', createdBy: 'local-admin' },
+    ]);
+  });
+});

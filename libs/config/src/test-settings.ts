@@ -18,6 +18,9 @@ export class TestSettings {
 
   @Setting({ doc: 'URL of a running PostgreSQL server; without it the specs start the embedded one.', optional: true })
   millraceTestDatabaseUrl?: string;
+
+  @Setting({ doc: 'Python that has the mlflow client (pip install mlflow-skinny), for the specs with the stock client.', optional: true })
+  mlflowPython?: string;
 }
 
 /** The test settings of this process. */

@@ -19,7 +19,10 @@ export class TestSettings {
   @Setting({ doc: 'URL of a running PostgreSQL server; without it the specs start the embedded one.', optional: true })
   millraceTestDatabaseUrl?: string;
 
-  @Setting({ doc: 'Python that has the mlflow client (pip install mlflow-skinny), for the specs with the stock client.', optional: true })
+  @Setting({
+    doc: 'Python that has the mlflow client (pip install mlflow-skinny), for the specs with the stock client.',
+    optional: true,
+  })
   mlflowPython?: string;
 }
 

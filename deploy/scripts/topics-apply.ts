@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import { parseArgs } from 'node:util';
+import { listTopics } from '#libs/contracts';
+import { KafkaBroker } from '#libs/messaging';
+import { silentLogger } from '#libs/observability';
+import { runCli, UsageError } from './cli';
+
+const usage = `npm run topics:apply -- [--brokers host:port,...]
+Creates the topics of libs/contracts/src/topics.ts that Kafka lacks and sets their retention. Default brokers: KAFKA_BROKERS.
+Refuses a topic that exists with another number of partitions: its keys would change their place.`;
+
+async function apply(argv: string[]): Promise<void> {
+  const { values } = parseArgs({ args: argv, options: { brokers: { type: 'string' } } });
+  const brokers = (values.brokers ?? process.env.KAFKA_BROKERS ?? '').split(',').filter((broker) => broker !== '');
+  if (brokers.length === 0) throw new UsageError('--brokers: say where Kafka is, or set KAFKA_BROKERS');
+  const broker = new KafkaBroker({ brokers, service: 'topics-apply', logger: silentLogger() });
+  try {
+    await broker.start();
+    await broker.ensureTopics(listTopics());
+    process.stdout.write(`${listTopics().length} topics are as declared\n`);
+  } finally {
+    await broker.close();
+  }
+}
+
+void runCli(usage, apply);

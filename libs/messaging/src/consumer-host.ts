@@ -91,14 +91,14 @@ export class ConsumerHost {
       const result = await this.runFrom(jobs, processed, signal);
       processed += result.done;
       const head = messages[processed];
-      if (result.done > 0) this.pauses.progressed(messages[processed - 1] as IncomingMessage);
+      if (result.done > 0) this.pauses.progressed(messages[processed - 1]);
       if (!result.later || !head) {
         if (result.done === 0) break; // aborted between tries
         continue;
       }
       const pause = this.pauses.next(head, result.later.error, result.later.bounded);
       if (pause.expired) {
-        processed += await this.expire(jobs[processed] as Job, pause.attempts);
+        processed += await this.expire(jobs[processed], pause.attempts);
         continue;
       }
       this.logPause(head, result.later.error.code, pause.pauseMs);
@@ -108,7 +108,7 @@ export class ConsumerHost {
   }
 
   private async runFrom(jobs: readonly Job[], start: number, signal: AbortSignal): Promise<RunResult> {
-    const job = jobs[start] as Job;
+    const job = jobs[start];
     if (job.kind === 'skip') {
       this.tools.metrics.events.inc({ consumer: this.group, outcome: 'skipped' });
       return { done: 1 };
@@ -117,7 +117,7 @@ export class ConsumerHost {
     const events: ReceivedEvent[] = [job.event];
     // Neighbours for the same handler run together; another handler's event in between ends the run, which keeps the order.
     for (let next = start + 1; job.handler.batch && next < jobs.length; next += 1) {
-      const other = jobs[next] as Job;
+      const other = jobs[next];
       if (other.kind !== 'event' || other.handler !== job.handler) break;
       events.push(other.event);
     }

@@ -173,7 +173,7 @@ export class PgDeadLetters extends DeadLetters {
     if (ids?.length !== 1) return;
     const { where, params } = toSql({ ids });
     const [letter] = await db.query<{ state: string }>(`select state from dead_letters where ${where}`, params);
-    if (!letter) throw notFound('dead letter', ids[0] as string);
+    if (!letter) throw notFound('dead letter', ids[0]);
     throw MessagingErrors.DEAD_LETTER_NOT_OPEN(`dead letter ${ids[0]} is ${letter.state}`, { state: letter.state });
   }
 }

@@ -48,7 +48,7 @@ export class OutboxPublisher extends EventPublisher {
 
   async publish<T>(tx: Transaction, definition: EventDefinition<T>, event: NewEvent<T>): Promise<string> {
     const [id] = await this.publishMany(tx, definition, [event]);
-    return id as string;
+    return id;
   }
 
   async publishMany<T>(tx: Transaction, definition: EventDefinition<T>, events: readonly NewEvent<T>[]): Promise<string[]> {

@@ -40,7 +40,7 @@ export class EventRunner {
 
   /** Runs the events in order, together if the handler takes batches. A failing batch is halved until the culprit is alone. */
   async run(handler: EventHandler, events: ReceivedEvent[], signal: AbortSignal): Promise<RunResult> {
-    if (events.length === 1) return this.runAlone(handler, events[0] as ReceivedEvent, signal);
+    if (events.length === 1) return this.runAlone(handler, events[0], signal);
     try {
       await this.attempt(handler, events);
       return { done: events.length };

@@ -47,23 +47,23 @@ type Many<T> = (events: ReceivedEvent<T>[], tx: Transaction) => Promise<void>;
 
 /** One event, one transaction. */
 export function on<T>(definition: EventDefinition<T>, handle: One<T>): EventHandler {
-  return single(definition.topic, definition.type, (json) => definition.fromJSON(json), handle as One<never>);
+  return single(definition.topic, definition.type, (json) => definition.fromJSON(json), handle);
 }
 
 /** The new events of a batch (duplicates removed, order kept), one transaction. On failure the batch is split to find the culprit. */
 export function onBatch<T>(definition: EventDefinition<T>, handle: Many<T>): EventHandler {
   const { topic, type } = definition;
-  return { topic, type, batch: true, decode: (json) => definition.fromJSON(json), handle: handle as EventHandler['handle'] };
+  return { topic, type, batch: true, decode: (json) => definition.fromJSON(json), handle: handle };
 }
 
 /** Any CloudEvent on a public input topic, of whatever type; `data` is what the producer wrote. */
 export function onRaw(topic: string, handle: One<unknown>): EventHandler {
-  return single(topic, undefined, (json) => json, handle as One<never>);
+  return single(topic, undefined, (json) => json, handle);
 }
 
 /** As `onRaw`, in batches. */
 export function onRawBatch(topic: string, handle: Many<unknown>): EventHandler {
-  return { topic, batch: true, decode: (json) => json, handle: handle as EventHandler['handle'] };
+  return { topic, batch: true, decode: (json) => json, handle: handle };
 }
 
 function single(topic: string, type: string | undefined, decode: (json: unknown) => unknown, handle: One<never>): EventHandler {

@@ -155,7 +155,7 @@ export class OutboxRelay {
       return true;
     } catch (error) {
       if (!isRefusal(error)) return this.brokerAway(error);
-      return rows.length === 1 ? this.park(rows[0] as OutboxRow, error) : this.sendOneByOne(store, rows);
+      return rows.length === 1 ? this.park(rows[0], error) : this.sendOneByOne(store, rows);
     }
   }
 

@@ -122,7 +122,7 @@ export function describeBroker(name: string, fixture: () => BrokerFixture): void
       );
       await eventually(() => seen.length === 50, { timeoutMs: 20_000 });
       const offsets = seen.map((message) => BigInt(message.offset));
-      expect(offsets.every((offset, index) => index === 0 || offset > (offsets[index - 1] as bigint))).toBe(true);
+      expect(offsets.every((offset, index) => index === 0 || offset > offsets[index - 1])).toBe(true);
       expect(Math.max(...sizes)).toBeLessThanOrEqual(7);
     });
 

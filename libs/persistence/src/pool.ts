@@ -55,7 +55,7 @@ export class ConnectionPool {
       keepAlive: true,
       types: {
         // A day has no zone: pg's default (local midnight as Date) moves it by the zone of the process.
-        getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        getTypeParser: ((oid: number, format?: 'text' | 'binary'): unknown =>
           oid === DATE_OID ? (value: string) => value : types.getTypeParser(oid, format)) as typeof types.getTypeParser,
       },
     });

@@ -10,8 +10,7 @@ export function toTaggedJson(value: unknown): string {
 export function fromTaggedJson(json: unknown): unknown {
   if (Array.isArray(json)) return json.map(fromTaggedJson);
   if (typeof json !== 'object' || json === null) return json;
-  const kind = (json as Record<string, unknown>)[TAG];
-  const value = String((json as Record<string, unknown>)['value'] ?? '');
+  const { [TAG]: kind, value = '' } = json as { [TAG]?: string; value?: string };
   if (kind === 'date') return new Date(value);
   if (kind === 'bytes') return Buffer.from(value, 'base64');
   if (kind === 'bigint') return BigInt(value);

@@ -42,10 +42,9 @@ export interface TestService {
 /** Starts a service and waits until it is ready. Close it in afterAll. */
 export async function startTestService<T extends ProcessSettings>(options: TestServiceOptions<T>): Promise<TestService> {
   const databaseUrl = await createTestDatabase(options.service, options.migrations);
-  const ownEvents = options.eventLogUrl === undefined ? await createTestDatabase('events', eventLogMigrations) : undefined;
+  const eventLogUrl = options.eventLogUrl ?? (await createTestDatabase('events', eventLogMigrations));
   const folder = await mkdtemp(join(tmpdir(), `millrace-${options.service}-`));
   const storageUrl = options.storageUrl ?? `file://${join(folder, 'blobs')}`;
-  const eventLogUrl = options.eventLogUrl ?? (ownEvents as string);
   const settings = loadSettings(options.settings, {
     DATABASE_URL: databaseUrl,
     EVENT_LOG_URL: eventLogUrl,
@@ -66,7 +65,7 @@ export async function startTestService<T extends ProcessSettings>(options: TestS
   const close = async (): Promise<void> => {
     const clean = await started.close();
     await dropTestDatabase(databaseUrl);
-    if (ownEvents) await dropTestDatabase(ownEvents);
+    if (options.eventLogUrl === undefined) await dropTestDatabase(eventLogUrl);
     await rm(folder, { recursive: true, force: true });
     if (!clean) throw new Error(`${options.service} did not stop cleanly: see its log above`);
   };

@@ -3,7 +3,7 @@
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;
-  scheduleCheckPendingRequests(): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 const PATCHED = Symbol.for('millrace.kafkajs.idle-timer-fix');

@@ -20,7 +20,7 @@ const COMMIT_EVERY_MS = 1_000;
  * mostly) are passed on to kafkajs, which rejoins; handlers never throw in here.
  */
 export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools): Promise<void> {
-  const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, pause, isRunning, isStale } = payload;
+  const { batch } = payload;
   const { topic, partition } = batch;
   const messages = batch.messages.map((message) => toIncoming(topic, partition, message));
   let done = 0;
@@ -32,28 +32,32 @@ export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools
     committed = done;
     committedAtMs = tools.now();
     // Never consumer.commitOffsets() here: after an eviction it raises an error that kafkajs does not retry.
-    await commitOffsetsIfNecessary({
+    await payload.commitOffsetsIfNecessary({
       topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }],
     });
   };
-  while (done < messages.length && isRunning() && !isStale() && !tools.signal.aborted) {
+  while (done < messages.length && payload.isRunning() && !payload.isStale() && !tools.signal.aborted) {
     const piece = messages.slice(done, done + tools.options.batchSizeMax);
-    const outcome = await withHeartbeat(heartbeat, tools, () => call(piece, tools));
+    const outcome = await withHeartbeat(
+      () => payload.heartbeat(),
+      tools,
+      () => call(piece, tools),
+    );
     const last = piece[outcome.processed - 1];
-    if (last) resolveOffset(last.offset);
+    if (last) payload.resolveOffset(last.offset);
     done += outcome.processed;
     if (outcome.pauseMs !== undefined) {
-      tools.pauseFor(pause(), outcome.pauseMs);
+      tools.pauseFor(payload.pause(), outcome.pauseMs);
       break;
     }
-    await heartbeat();
+    await payload.heartbeat();
     if (done - committed >= COMMIT_EVERY_MESSAGES || tools.now() - committedAtMs >= COMMIT_EVERY_MS) await commit();
   }
   await commit();
 }
 
 async function call(messages: IncomingMessage[], { options, signal }: BatchTools): Promise<BatchOutcome> {
-  const head = messages[0] as IncomingMessage;
+  const head = messages[0];
   try {
     return await options.onBatch({ topic: head.topic, partition: head.partition, messages, signal });
   } catch {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { Injectable } from '@nestjs/common';
+import { DataPrepSettings } from '../config';
 import { maskedText } from '../redaction/redact-text';
+import { ColumnEngine } from './column-engine';
 import { histogramEdges } from './distributions';
 import type { ColumnProfile, Distribution, KeyProfile } from './profile';
 
@@ -60,6 +63,19 @@ function scalarKeys(keys: readonly KeyProfile[]): KeyProfile[] {
     )
     .filter((key) => !key.path.includes('.'))
     .slice(0, COLUMNS_MAX);
+}
+
+/** The column engine of the service. */
+@Injectable()
+export class DuckdbColumnEngine extends ColumnEngine {
+  constructor(private readonly settings: DataPrepSettings) {
+    super();
+  }
+
+  profile(path: string, keys: readonly KeyProfile[], temporaryFolder: string): Promise<ColumnProfile[]> {
+    const { duckdbMemoryMegabytes: memoryMegabytes, duckdbThreads: threads } = this.settings;
+    return profileColumns(path, keys, { memoryMegabytes, threads, temporaryFolder });
+  }
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;

@@ -11,7 +11,7 @@ import { countTokens, TOKENIZER } from './count-tokens';
 import { distributionOf, NumberList } from './distributions';
 import { guessLabelField, guessTextField } from './guess-fields';
 import { KeyInventory } from './key-inventory';
-import type { ColumnProfile, Distribution, NearDuplicateProfile, PiiProfile, Profile } from './profile';
+import type { ColumnProfile, Distribution, KeyProfile, NearDuplicateProfile, PiiProfile, Profile } from './profile';
 import { profileAlerts } from './profile-alerts';
 
 export interface ProfileInput {
@@ -63,6 +63,11 @@ export class ProfileBuilder {
       this.labelField = guessLabelField(data);
     }
     for (const row of batch) this.addRow(row);
+  }
+
+  /** The keys seen so far, for the column engine. */
+  keys(): KeyProfile[] {
+    return this.inventory.finish().keys;
   }
 
   private addRow(row: RecipeRow): void {

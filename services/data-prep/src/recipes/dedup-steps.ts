@@ -11,7 +11,8 @@ import {
 } from '../near-duplicates/select-survivors';
 import type { ExactDedupStep, NearDedupStep } from './recipe';
 import { asNumber, formatJson, getField, textOf, type RecipeRow } from './recipe-rows';
-import { ledgerValue, type RowResult } from './row-steps';
+import type { RowResult } from './ledger-entry';
+import { ledgerValue } from './row-steps';
 
 export type Decision = NonNullable<RowResult['entry']>;
 

@@ -6,6 +6,7 @@ export const RecipeErrors = defineErrors('DATA_PREP', {
   RECIPE_NOT_FOUND: { kind: 'not-found', retry: 'never', help: 'No such recipe in this workspace.' },
   RUN_NOT_FOUND: { kind: 'not-found', retry: 'never', help: 'No such recipe run in this workspace.' },
   RUN_FINISHED: { kind: 'precondition', retry: 'never', help: 'The recipe run already ended and cannot be cancelled.' },
+  RUN_CANCELLED: { kind: 'cancelled', retry: 'never', help: 'The recipe run was stopped by a user.' },
   TOO_MANY_REMOVED: {
     kind: 'precondition',
     retry: 'never',

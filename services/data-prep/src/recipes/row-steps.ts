@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { detectPii, type PiiType } from '../redaction/detect-pii';
+import type { PiiType } from '../redaction/detect-pii';
 import { maskedText, redactText } from '../redaction/redact-text';
 import type { MapStep, RecipeStep, RedactStep } from './recipe';
-import { getField, type RecipeRow } from './recipe-rows';
-import type { LedgerEntry } from './run-recipe';
+import type { RecipeRow } from './recipe-rows';
+import type { RowResult } from './ledger-entry';
 import { MissingValue } from './template';
-
-/** What a step did with a row. Without `row` it is dropped, and `entry` says why. */
-export interface RowResult {
-  row?: RecipeRow;
-  changed?: boolean;
-  entry?: Pick<LedgerEntry, 'action' | 'rule' | 'value' | 'threshold'> & Partial<Pick<LedgerEntry, 'keptRowId' | 'jaccard'>>;
-}
 
 const VALUE_CHARACTERS_MAX = 200;
 
@@ -107,10 +100,4 @@ function redactor(step: RedactStep, pseudonymKey: string): (row: RecipeRow) => R
     const value = types.map(([type, count]) => `${type} x ${count}`).join(', ');
     return { row: { ...row, data }, changed: true, entry: { action: 'changed', rule, value, threshold: null } };
   };
-}
-
-/** Findings in all texts of a row, for profiles and previews. */
-export function piiOf(data: Record<string, unknown>, field: string) {
-  const value = getField(data, field);
-  return typeof value === 'string' ? detectPii(value) : [];
 }

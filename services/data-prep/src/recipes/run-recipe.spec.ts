@@ -4,7 +4,8 @@ import { linesOf } from './json-lines';
 import { parseRecipe } from './parse-recipe';
 import { parseRow, type RecipeRow } from './recipe-rows';
 import { MemorySpill } from './row-spills';
-import { runRecipe, type LedgerEntry } from './run-recipe';
+import type { LedgerEntry } from './ledger-entry';
+import { runRecipe } from './run-recipe';
 
 async function* batches(rows: RecipeRow[], size = 7): AsyncIterable<RecipeRow[]> {
   for (let i = 0; i < rows.length; i += size) yield rows.slice(i, i + size);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CurvePoint } from '../near-duplicates/select-survivors';
+import type { LedgerEntry, RowResult } from './ledger-entry';
 import { ExactGroups, NearGroups, type Decision, type Grouping } from './dedup-steps';
 import type { Recipe, RecipeStep } from './recipe';
 import { WHOLE_OUTPUT } from './recipe';
@@ -7,25 +8,7 @@ import type { RecipeRow } from './recipe-rows';
 import { RecipeErrors } from './recipes.errors';
 import type { RowSpill } from './row-spills';
 import { SplitSides } from './split-step';
-import { rowStep, type RowResult } from './row-steps';
-
-/** Why a row is gone, or what was changed in it. */
-export interface LedgerEntry {
-  rowId: string;
-  ordinal: number;
-  /** Position of the step in the recipe, from 0. */
-  stepIndex: number;
-  step: RecipeStep['kind'];
-  action: 'dropped' | 'changed';
-  rule: string;
-  /** What the row had, masked and cut. */
-  value: string | null;
-  threshold: string | null;
-  /** Row kept in this one's place. */
-  keptRowId: string | null;
-  /** Exact Jaccard with the kept row. */
-  jaccard: number | null;
-}
+import { rowStep } from './row-steps';
 
 export interface StepReport {
   index: number;
@@ -44,6 +27,8 @@ export interface RecipeReport {
   rowsRead: number;
   steps: StepReport[];
   outputs: { split: string; rows: number }[];
+  /** What a run would be refused for; only with `guards: 'report'`. */
+  warnings: string[];
 }
 
 /** Where a run's results go. Calls are awaited in row order. */
@@ -61,6 +46,8 @@ export interface RecipeContext {
   pseudonymKey: string;
   spill: () => RowSpill;
   rowsMax: number;
+  /** `report` (previews): guards become warnings instead of errors. */
+  guards?: 'refuse' | 'report';
   signal?: AbortSignal;
 }
 
@@ -88,7 +75,7 @@ class RecipeRun {
     private readonly context: RecipeContext,
   ) {
     const steps = recipe.steps.map((step, index) => emptyReport(step, index));
-    this.report = { rowsRead: 0, steps, outputs: [] };
+    this.report = { rowsRead: 0, steps, outputs: [], warnings: [] };
   }
 
   async execute(source: Batches): Promise<RecipeReport> {
@@ -241,7 +228,7 @@ class RecipeRun {
       const removed = report.rowsIn - report.rowsOut;
       if (report.rowsIn === 0 || removed / report.rowsIn <= step.removedShareMax) continue;
       const percent = ((100 * removed) / report.rowsIn).toFixed(1);
-      throw RecipeErrors.TOO_MANY_REMOVED(
+      const refusal = RecipeErrors.TOO_MANY_REMOVED(
         `steps[${index}].${step.kind} (line ${step.line}) removes ${removed} of ${report.rowsIn} rows (${percent} %), more than removed_share_max ${step.removedShareMax}`,
         {
           step: index,
@@ -251,16 +238,20 @@ class RecipeRun {
           droppedByRule: report.droppedByRule,
         },
       );
+      this.refuse(refusal);
     }
   }
 
   private guardOutputs(expected: string[]): void {
     const empty = expected.filter((name) => !this.report.outputs.some((output) => output.split === name));
-    if (empty.length > 0)
-      throw RecipeErrors.NOTHING_KEPT(`no row is left for output ${empty.join(', ')}`, {
-        outputs: empty,
-        steps: this.report.steps,
-      });
+    if (empty.length === 0) return;
+    const details = { outputs: empty, steps: this.report.steps };
+    this.refuse(RecipeErrors.NOTHING_KEPT(`no row is left for output ${empty.join(', ')}`, details));
+  }
+
+  private refuse(refusal: Error): void {
+    if (this.context.guards !== 'report') throw refusal;
+    this.report.warnings.push(refusal.message);
   }
 }
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Clock, Ids } from '#libs/clock';
+import { hasCode, toAppError, type AppError } from '#libs/errors';
+import { Logger, runWithTrace, ShutdownSequence } from '#libs/observability';
+import { Database, UnitOfWork, type Transaction } from '#libs/persistence';
+import { DataPrepSettings } from '../config';
+import { DataPrepMetrics } from './data-prep.metrics';
+import { retryPauseSeconds, type Job, type JobHandler } from './job';
+import { JobErrors } from './jobs.errors';
+import { JobsRepository } from './jobs.repository';
+
+const FOLDER_HOURS_MAX = 6;
+
+/**
+ * Works on the queue: claims jobs under a lease, renews it, and ends each job and its result in one transaction under the fence.
+ * A killed process leaves its jobs to whoever claims them once the lease ran out; a stopping one hands them back at once.
+ */
+@Injectable()
+export class JobRunner implements OnApplicationBootstrap {
+  private readonly handlers = new Map<string, JobHandler>();
+  private readonly running = new Map<string, { done: Promise<void>; abort: AbortController }>();
+  private readonly stopping = new AbortController();
+  private loop: Promise<void> = Promise.resolve();
+  private wakeUp: () => void = () => undefined;
+  private readonly worker: string;
+
+  constructor(
+    private readonly jobs: JobsRepository,
+    private readonly database: Database,
+    private readonly unitOfWork: UnitOfWork,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly settings: DataPrepSettings,
+    private readonly metrics: DataPrepMetrics,
+    ids: Ids,
+    shutdown: ShutdownSequence,
+  ) {
+    this.worker = `${process.pid}-${ids.next()}`;
+    shutdown.on('stop-intake', 'jobs', () => this.stop());
+    metrics.observeQueue(() => jobs.waiting(database));
+  }
+
+  register(handler: JobHandler): void {
+    this.handlers.set(handler.kind, handler);
+  }
+
+  /** Looks at the queue now. Call it after the commit that enqueued a job. */
+  wake(): void {
+    this.wakeUp();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.settings.runConsumers) return;
+    await this.removeOldFolders();
+    this.loop = this.work();
+  }
+
+  /** Ends all tries and hands their jobs back. */
+  private async stop(): Promise<void> {
+    this.stopping.abort(new Error('the process stops'));
+    this.wakeUp();
+    await this.loop;
+    for (const { abort } of this.running.values()) abort.abort(new Error('the process stops'));
+    await Promise.all([...this.running.values()].map(({ done }) => done));
+  }
+
+  private async work(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      const claimed = this.running.size < this.settings.jobsRunningMax ? await this.claim() : undefined;
+      if (claimed) this.start(claimed);
+      else await this.pause();
+    }
+  }
+
+  private async claim(): Promise<Job | undefined> {
+    try {
+      return await this.jobs.claim(this.database, this.worker, this.settings.jobLeaseSeconds);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'could not look at the queue');
+      return undefined;
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolvePause) => {
+      const timer = setTimeout(resolvePause, this.settings.jobPollMilliseconds);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolvePause();
+      };
+      if (this.stopping.signal.aborted) this.wakeUp();
+    });
+  }
+
+  private start(job: Job): void {
+    const abort = new AbortController();
+    const done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
+      this.running.delete(job.id);
+      this.wakeUp();
+    });
+    this.running.set(job.id, { done, abort });
+  }
+
+  /** Never rejects: whatever happens to a job is recorded or logged here. */
+  private async perform(job: Job, abort: AbortController): Promise<void> {
+    const startMs = this.clock.monotonicMs();
+    const renewal = this.renewLease(job, abort);
+    let outcome = 'succeeded';
+    try {
+      outcome = await this.attempt(job, abort.signal);
+    } catch (error) {
+      // The database did not take the outcome: the lease runs out and the job is done again.
+      outcome = 'unrecorded';
+      this.logger.error({ err: error, jobId: job.id, kind: job.kind }, 'the outcome of a job could not be recorded');
+    } finally {
+      clearInterval(renewal);
+      this.metrics.jobEnded(job.kind, outcome, (this.clock.monotonicMs() - startMs) / 1000);
+    }
+  }
+
+  private async attempt(job: Job, signal: AbortSignal): Promise<string> {
+    const handler = this.handlers.get(job.kind);
+    if (!handler) throw new TypeError(`no handler for jobs of kind ${job.kind}`);
+    const folder = await this.makeFolder();
+    try {
+      if (job.attempts > this.settings.jobAttemptsMax)
+        throw JobErrors.ATTEMPTS_EXHAUSTED(`tried ${job.attempts - 1} times`, { attempts: job.attempts - 1 });
+      const record = await handler.perform({ job, signal, folder, guarded: (work) => this.guarded(job, work) });
+      signal.throwIfAborted();
+      await this.end(job, record);
+      return 'succeeded';
+    } catch (error) {
+      return await this.afterFailure(job, handler, error, signal);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Renewing locks the job's row: who takes the job over waits for this transaction, or this one sees that it is gone. */
+  private guarded<T>(job: Job, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.unitOfWork.run(async (tx) => {
+      if (!(await this.jobs.renew(tx, job, this.settings.jobLeaseSeconds)))
+        throw JobErrors.LEASE_LOST(`job ${job.id} is no longer this worker's`, { id: job.id });
+      return work(tx);
+    });
+  }
+
+  private end(job: Job, record: (tx: Transaction) => Promise<void>): Promise<void> {
+    return this.unitOfWork.run(async (tx) => {
+      await this.jobs.finish(tx, job);
+      await record(tx);
+    });
+  }
+
+  private async afterFailure(job: Job, handler: JobHandler, error: unknown, signal: AbortSignal): Promise<string> {
+    if (this.stopping.signal.aborted) {
+      await this.jobs.release(this.database, job, { pauseSeconds: 0, countAttempt: false });
+      return 'handed-back';
+    }
+    if (signal.aborted || hasCode(error, 'DATA_PREP.LEASE_LOST')) {
+      this.logger.info({ jobId: job.id, kind: job.kind }, 'a job was cancelled or taken over');
+      return 'lost';
+    }
+    const failure = toAppError(error);
+    if (isLasting(failure) || job.attempts >= this.settings.jobAttemptsMax) {
+      this.logger.warn({ err: error, jobId: job.id, kind: job.kind, code: failure.code }, 'a job failed');
+      await this.end(job, (tx) => handler.fail(tx, job, failure));
+      return 'failed';
+    }
+    const pauseSeconds = retryPauseSeconds(job.attempts);
+    this.logger.warn(
+      { err: error, jobId: job.id, kind: job.kind, code: failure.code, pauseSeconds },
+      'a job will be tried again',
+    );
+    await this.jobs.release(this.database, job, { pauseSeconds, countAttempt: true });
+    return 'retried';
+  }
+
+  private renewLease(job: Job, abort: AbortController): NodeJS.Timeout {
+    const leaseMs = this.settings.jobLeaseSeconds * 1000;
+    let renewedMs = this.clock.monotonicMs();
+    return setInterval(() => {
+      const askedMs = this.clock.monotonicMs();
+      this.jobs.renew(this.database, job, this.settings.jobLeaseSeconds).then(
+        (mine) => {
+          if (mine) renewedMs = askedMs;
+          else abort.abort(new Error('the job is no longer this worker’s'));
+        },
+        (error: unknown) => {
+          this.logger.warn({ err: error, jobId: job.id }, 'could not renew a lease');
+          // Without a renewal the lease has run out: another worker may have the job.
+          if (this.clock.monotonicMs() - renewedMs > leaseMs) abort.abort(new Error('the lease ran out'));
+        },
+      );
+    }, leaseMs / 3);
+  }
+
+  private get root(): string {
+    return join(resolve(this.settings.workDir), 'jobs');
+  }
+
+  private async makeFolder(): Promise<string> {
+    await mkdir(this.root, { recursive: true });
+    return mkdtemp(join(this.root, 'try-'));
+  }
+
+  /** Folders that a killed process left behind; younger ones may belong to another process on this host. */
+  private async removeOldFolders(): Promise<void> {
+    await mkdir(this.root, { recursive: true });
+    for (const name of await readdir(this.root)) {
+      const folder = join(this.root, name);
+      const { mtimeMs } = await stat(folder);
+      if (this.clock.now().getTime() - mtimeMs > FOLDER_HOURS_MAX * 3_600_000) await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** The same input will fail in the same way. */
+function isLasting(error: AppError): boolean {
+  return error.retry === 'never' && error.kind !== 'internal' && error.kind !== 'cancelled';
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AppError } from '#libs/errors';
+import type { Transaction } from '#libs/persistence';
+
+export type JobKind = 'profile' | 'recipe-run';
+
+/** Work in the queue. The id is the id of the profile or run that it makes. */
+export interface Job {
+  workspace: string;
+  id: string;
+  kind: JobKind;
+  attempts: number;
+  /** Rises with every claim: a worker whose fence is old has lost the job and can write nothing. */
+  fence: string;
+  traceparent: string | null;
+}
+
+export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/** What a worker holds while it works on a job. */
+export interface JobLease {
+  job: Job;
+  /** Aborted when the job was cancelled, taken over, or the process stops. */
+  signal: AbortSignal;
+  /** A folder of this try, removed when it ends. */
+  folder: string;
+  /** A transaction in which the job is surely still this worker's; throws LEASE_LOST otherwise. For everything written on the way. */
+  guarded<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+}
+
+/** How a kind of job is done. */
+export interface JobHandler {
+  kind: JobKind;
+  /** Does the work outside any transaction; returns what records the result, called in the transaction that ends the job. */
+  perform(lease: JobLease): Promise<(tx: Transaction) => Promise<void>>;
+  /** Records a failure for good, in the transaction that ends the job. */
+  fail(tx: Transaction, job: Job, error: AppError): Promise<void>;
+}
+
+/** Pause before try `attempts` + 1, in seconds: 1, 2, 4 ... 60. */
+export function retryPauseSeconds(attempts: number): number {
+  return Math.min(60, 2 ** Math.max(0, attempts - 1));
+}

@@ -27,14 +27,21 @@ const COLUMNS = `f.workspace, f.id, f.source, f.source_id as "sourceId", f.infer
   f.model_name as "modelName", f.model_version as "modelVersion", f.rollout_id as "rolloutId", f.arm,
   f.input_text as "inputText", f.output_text as "outputText"`;
 
-const SAME = `(i.id = f.inference_id or (i.response_id = f.inference_id and i.response_id <> ''))`;
-
+// Chosen feedback (`u`) and its inference by either id, each by an index lookup: an OR over both ids would scan the table.
 // Afterwards the feedback names the inference by our id, whichever id the caller gave.
-const ATTRIBUTE = `update feedback f set inference_id = i.id, endpoint = i.endpoint, model_name = i.model_name, model_version = i.model_version,
-    rollout_id = i.rollout_id, arm = i.arm, input_text = i.input_text, output_text = i.output_text, input_key = i.input_key,
-    request_time = i.request_time
-  from inferences i
-  where f.workspace = i.workspace and ${SAME} and f.state = 'unmatched'`;
+function attribute(chosen: string, tail = ''): string {
+  return `update feedback f set inference_id = k.id, endpoint = k.endpoint, model_name = k.model_name,
+      model_version = k.model_version, rollout_id = k.rollout_id, arm = k.arm, input_text = k.input_text,
+      output_text = k.output_text, input_key = k.input_key, request_time = k.request_time
+    from (
+      select u.id as feedback_id, i.* from feedback u cross join lateral (
+        select * from inferences i where i.workspace = u.workspace and i.id = u.inference_id
+        union all
+        select * from inferences i where i.workspace = u.workspace and i.response_id = u.inference_id and i.response_id <> ''
+        limit 1) i
+      where u.state = 'unmatched' and ${chosen} ${tail}) k
+    where f.workspace = k.workspace and f.id = k.feedback_id and f.state = 'unmatched' returning ${COLUMNS}`;
+}
 
 function toMetric(row: MetricRow): MetricDefinition {
   return { name: row.name, goodValues: row.good_values, goodAtLeast: row.good_at_least, labels: row.labels };
@@ -99,17 +106,17 @@ export class TypeormFeedback extends FeedbackRepository {
 
   async attributeByFeedback(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
     if (keys.length === 0) return [];
-    const rows = await db.query<Feedback>(
-      `${ATTRIBUTE} and (f.workspace, f.id) in (select * from unnest($1::text[], $2::text[])) returning ${COLUMNS}`,
-      [keys.map((key) => key.workspace), keys.map((key) => key.id)],
-    );
+    const rows = await db.query<Feedback>(attribute('(u.workspace, u.id) in (select * from unnest($1::text[], $2::text[]))'), [
+      keys.map((key) => key.workspace),
+      keys.map((key) => key.id),
+    ]);
     return inOrder(rows);
   }
 
   async attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
     if (keys.length === 0) return [];
     const rows = await db.query<Feedback>(
-      `${ATTRIBUTE} and (f.workspace, f.inference_id) in (select * from unnest($1::text[], $2::text[])) returning ${COLUMNS}`,
+      attribute('(u.workspace, u.inference_id) in (select * from unnest($1::text[], $2::text[]))'),
       [keys.map((key) => key.workspace), keys.map((key) => key.id)],
     );
     return inOrder(rows);
@@ -117,10 +124,10 @@ export class TypeormFeedback extends FeedbackRepository {
 
   async attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]> {
     const rows = await db.query<Feedback>(
-      `${ATTRIBUTE} and (f.workspace, f.id) in (
-         select u.workspace, u.id from feedback u join inferences k on k.workspace = u.workspace
-           and (k.id = u.inference_id or (k.response_id = u.inference_id and k.response_id <> ''))
-         where u.state = 'unmatched' limit $1 for update of u skip locked) returning ${COLUMNS}`,
+      attribute(
+        `u.receive_time > now() - interval '10 minutes'`,
+        'order by u.receive_time desc limit $1 for update of u skip locked',
+      ),
       [rowsMax],
     );
     return inOrder(rows);

@@ -10,9 +10,14 @@ import { MonitoringMetrics } from '../monitoring.metrics';
 import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
 import { proposalReasons } from './retraining-proposal';
 
+/** Counting corrections reads them all: not at every pass of the loop. */
+const EVERY_MS = 2000;
+
 /** Opens a proposal for each model that has reasons and no open one. Replicas race on a unique index: one proposal results. */
 @Injectable()
 export class ProposeRetraining {
+  private lastMs = -Infinity;
+
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly proposals: ProposalsRepository,
@@ -25,6 +30,8 @@ export class ProposeRetraining {
   ) {}
 
   async execute(): Promise<number> {
+    if (this.clock.monotonicMs() - this.lastMs < EVERY_MS) return 0;
+    this.lastMs = this.clock.monotonicMs();
     return this.unitOfWork.run(
       async (tx) => {
         let opened = 0;

@@ -22,6 +22,7 @@ export interface ServerCall {
   getPath(): string;
   getPeer(): string;
   on(event: 'cancelled', listener: () => void): unknown;
+  once(event: 'cancelled', listener: () => void): unknown;
   off(event: 'cancelled', listener: () => void): unknown;
 }
 

@@ -144,7 +144,8 @@ class Caller {
         let answered = false;
         const call = this.client.makeClientStreamRequest(
           method.path,
-          method.requestSerialize as (value: unknown) => Buffer,
+          (value: unknown) =>
+            value === BROKEN_SOURCE ? UNREADABLE_MESSAGE : (method.requestSerialize as (value: unknown) => Buffer)(value),
           method.responseDeserialize,
           metadata,
           callOptions,
@@ -155,11 +156,10 @@ class Caller {
             else resolve(value);
           },
         );
-        cancelOn(settings.signal, call);
-        sendAll(call, requests, () => answered).catch((error: unknown) => {
+        sendAll(call, withAbort(requests, settings.signal), () => answered).catch((error: unknown) => {
           // The source failed: the server must see a broken stream, and the caller the source's own error.
-          reject(error as Error);
-          call.cancel();
+          reject(settings.signal?.aborted ? this.wrap(error as ServiceError, method, settings) : (error as Error));
+          breakOff(call);
         });
       });
     });
@@ -210,6 +210,34 @@ class Caller {
   private wrap(error: ServiceError, method: GeneratedMethod, settings: CallSettings): Error {
     if (settings.signal?.aborted) return CommonErrors.CANCELLED('the call was cancelled', {}, error);
     return fromServiceError(error, method.path.slice(1));
+  }
+}
+
+// Cancelling looks like an ordinary end on the wire for a moment (see wasReset in serve-call.ts). A message that no server can
+// read makes the break part of the stream itself: field 1 with the wire type 7, which does not exist.
+const BROKEN_SOURCE = Symbol('millrace:broken-source');
+const UNREADABLE_MESSAGE = Buffer.from([0x0f]);
+const BREAK_OFF_MS = 1000;
+
+function breakOff(call: RequestWriter & { cancel(): void }): void {
+  const timer = setTimeout(() => call.cancel(), BREAK_OFF_MS);
+  timer.unref();
+  call.once('status', () => clearTimeout(timer));
+  call.write(BROKEN_SOURCE);
+}
+
+// The same items, ending with the signal's reason as soon as it aborts, also while the source is waiting.
+async function* withAbort<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
+  if (!signal) return yield* source;
+  const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  aborted.catch(() => undefined); // seen by the race below, or of no interest any more
+  for (;;) {
+    const next = await Promise.race([items.next(), aborted]);
+    if (next.done) return;
+    yield next.value;
   }
 }
 

@@ -111,7 +111,27 @@ async function* readRequests(call: AsyncIterable<unknown>): AsyncGenerator<unkno
   } catch (error) {
     throw CommonErrors.CANCELLED('the caller broke off the stream', {}, error);
   }
-  if ((call as unknown as ServerCall).cancelled) throw CommonErrors.CANCELLED('the caller broke off the stream');
+  if (await wasReset(call as unknown as ServerCall)) throw CommonErrors.CANCELLED('the caller broke off the stream');
+}
+
+const RESET_GRACE_MS = 25;
+
+/**
+ * Whether a stream that ended was in truth reset by the caller. A reset from Node is an END_STREAM frame and then a RST_STREAM
+ * frame (http2's `close`), and grpc-js 1.14 reports the first as an ordinary end. Both leave in one go, so the second is here
+ * within moments; our own client marks a broken source in the stream itself and does not depend on that.
+ */
+async function wasReset(call: ServerCall & { call?: { stream?: { aborted?: boolean; rstCode?: number } } }): Promise<boolean> {
+  const reset = (): boolean => call.cancelled || call.call?.stream?.aborted === true || (call.call?.stream?.rstCode ?? 0) !== 0;
+  if (reset()) return true;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, RESET_GRACE_MS);
+    call.once('cancelled', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  return reset();
 }
 
 async function writeAll(call: Writable, messages: AsyncIterable<unknown>, ctx: RpcContext): Promise<void> {

@@ -260,6 +260,52 @@ describe('rpc', () => {
     expect(echo.seen.ended).toEqual(['COMMON.CANCELLED']);
   });
 
+  it('never takes half an upload for a whole one when every message before the break was read', async () => {
+    for (let round = 1; round <= 20; round += 1) {
+      echo.seen.received = 0;
+      async function* broken(): AsyncGenerator<ingestion.UploadDatasetRequest> {
+        yield header('x');
+        yield chunk(1000);
+        await until(() => echo.seen.received === 1000, 'the server has read all');
+        throw new Error('the file cannot be read');
+      }
+      await expect(client.uploadDataset(broken(), settings)).rejects.toThrow('the file cannot be read');
+      await until(() => echo.seen.ended.length === round, 'the handler ends');
+      expect(echo.seen.ended.at(-1)).toBe('COMMON.CANCELLED');
+    }
+  });
+
+  it('never takes a cancelled upload for a whole one, not even that of a plain grpc-js client', async () => {
+    const token = await mintToken(key, { subject: 'ada', roles: { '*': 'admin' }, expiresInSeconds: 60 });
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${token}`);
+    const raw = new Client(address, credentials.createInsecure());
+    const { path, requestSerialize, responseDeserialize } = EchoService.uploadDataset;
+    for (let round = 1; round <= 10; round += 1) {
+      echo.seen.received = 0;
+      const call = raw.makeClientStreamRequest(path, requestSerialize, responseDeserialize, metadata, () => undefined);
+      call.write(header('x'));
+      call.write(chunk(1000));
+      await until(() => echo.seen.received === 1000, 'the server has read all');
+      call.cancel();
+      await until(() => echo.seen.ended.length === round, 'the handler ends');
+    }
+    raw.close();
+    const abort = new AbortController();
+    async function* waiting(): AsyncGenerator<ingestion.UploadDatasetRequest> {
+      yield header('x');
+      yield chunk(500);
+      await new Promise(() => undefined);
+    }
+    echo.seen.received = 0;
+    const call = client.uploadDataset(waiting(), { ...settings, signal: abort.signal });
+    await until(() => echo.seen.received === 500, 'the server has read all');
+    abort.abort();
+    await expect(call).rejects.toMatchObject({ code: 'COMMON.CANCELLED' });
+    await until(() => echo.seen.ended.length === 11, 'the handler ends');
+    expect(new Set(echo.seen.ended)).toEqual(new Set(['COMMON.CANCELLED']));
+  });
+
   it('repeats idempotent calls only, and a bounded number of times', async () => {
     echo.failures = 2;
     await client.getDataset({ dataset: 'x' }, settings);

@@ -98,11 +98,11 @@ describe('trainer', () => {
     expect(() => trainer.step()).toThrow(/budget of 2 steps/);
   });
 
-  it.each([
+  it.each<[object, string]>([
     [{ steps: 0 }, 'steps'],
     [{ learningRate: -1 }, 'learningRate'],
     [{ promptDropout: 0.99 }, 'promptDropout'],
-    [{ schedule: 'step' as 'linear' }, 'schedule'],
+    [{ schedule: 'step' }, 'schedule'],
     [{ learning_rate: 1 }, 'learning_rate'],
     [{ method: { kind: 'lora', rank: 0, alpha: 1, targets: ['q_proj'] } }, 'method.rank'],
     [{ method: { kind: 'lora', rank: 2, alpha: 1, targets: ['lm_head'] } }, 'method.targets'],

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+import { seededRandom } from '#libs/clock';
+import {
+  createTestDatabase,
+  dropTestDatabase,
+  eventually,
+  spawnProcess,
+  useTestDatabase,
+  type KilledProcess,
+} from '#libs/testing';
+import { eventLogMigrations } from '../src';
+import type { ConsumerOrder } from './killed-consumer';
+import { startRig, type Rig } from './rig';
+
+jest.setTimeout(120_000);
+
+const KEYS = ['a', 'b', 'c', 'd'];
+
+describe('processes that are killed', () => {
+  const database = useTestDatabase('messaging-kills');
+  let eventLog: string;
+  let publisher: Rig;
+  const alive = new Set<KilledProcess>();
+
+  const spawnConsumer = async (order: Partial<ConsumerOrder> = {}): Promise<KilledProcess> => {
+    const full: ConsumerOrder = { database: database.url, eventLog, handlerMs: 5, ...order };
+    const child = spawnProcess({ file: 'libs/messaging/test/killed-consumer.ts', args: [JSON.stringify(full)] });
+    alive.add(child);
+    return child;
+  };
+  const effects = () => database.db.query<{ key: string; n: number }>('select key, n from effects order by seq');
+
+  beforeAll(async () => {
+    await database.db.query('create table effects (seq bigint generated always as identity, event_id text, key text, n int)');
+  });
+  beforeEach(async () => {
+    eventLog = await createTestDatabase('events', eventLogMigrations);
+    await database.db.query('truncate effects, outbox, inbox, dead_letters, consumer_progress');
+    publisher = await startRig({ database: database.url, eventLog }, [], { group: 'spec.nobody' });
+  });
+  afterEach(async () => {
+    await Promise.all([...alive].map((child) => child.kill()));
+    alive.clear();
+    await publisher.stop();
+    await dropTestDatabase(eventLog);
+  });
+
+  it('lose nothing, double nothing and keep the order, whenever SIGKILL comes', async () => {
+    const seed = 20261123;
+    const random = seededRandom(seed);
+    const count = 60;
+    for (let n = 1; n <= count; n += 1) await Promise.all(KEYS.map((key) => publisher.publish(key, n)));
+    for (let kills = 0; kills < 4; kills += 1) {
+      const victim = await spawnConsumer();
+      const goal = (await effects()).length + 1 + Math.floor(random() * 40);
+      await eventually(async () => (await effects()).length >= Math.min(goal, count * KEYS.length), {
+        timeoutMs: 30_000,
+        intervalMs: 5,
+      });
+      await victim.kill();
+    }
+    const last = await spawnConsumer();
+    await eventually(async () => expect(await effects()).toHaveLength(count * KEYS.length), {
+      timeoutMs: 60_000,
+      intervalMs: 100,
+    });
+    expect(await last.stop()).toBe(0);
+    const rows = await effects();
+    for (const key of KEYS) {
+      expect({ seed, key, numbers: rows.filter((row) => row.key === key).map(({ n }) => n) }).toEqual({
+        seed,
+        key,
+        numbers: Array.from({ length: count }, (_, index) => index + 1),
+      });
+    }
+    expect(await database.db.query('select 1 from dead_letters')).toEqual([]);
+  });
+
+  it('hand over to a second process of the same group when frozen, and what the frozen one writes late has no effect', async () => {
+    const frozen = await spawnConsumer({ handlerMs: 300 });
+    await frozen.said('ready');
+    for (const key of KEYS) await publisher.publish(key, 1, 2);
+    await frozen.said('handled');
+    frozen.signal('SIGSTOP');
+    await spawnConsumer({ handlerMs: 1 });
+    // The frozen one holds row locks of its open transaction until Postgres ends it or it wakes: so it wakes, late.
+    await eventually(async () => (await effects()).length >= 4, { timeoutMs: 30_000 });
+    frozen.signal('SIGCONT');
+    await eventually(async () => expect(await effects()).toHaveLength(8), { timeoutMs: 30_000 });
+    for (const key of KEYS) expect((await effects()).filter((row) => row.key === key).map(({ n }) => n)).toEqual([1, 2]);
+  });
+
+  it('put an event aside that kills every process that touches it', async () => {
+    await publisher.publish('a', 1, 2, 3);
+    // Six deaths are on record; the next start takes one event at a time, the one after gives the message up.
+    const first = await spawnConsumer({ deadlyNumber: 1 });
+    await eventually(() => !first.isRunning, { timeoutMs: 20_000 });
+    await database.db.query('update consumer_progress set starts = 6');
+    const second = await spawnConsumer({ deadlyNumber: 1 });
+    await eventually(() => !second.isRunning, { timeoutMs: 20_000 });
+    const third = await spawnConsumer({ deadlyNumber: 1 });
+    await third.said('handled 3');
+    expect((await effects()).map(({ n }) => n)).toEqual([2, 3]);
+    expect(await database.db.query('select code, attempts from dead_letters')).toEqual([
+      { code: 'MESSAGING.CRASHED_CONSUMER', attempts: 8 },
+    ]);
+  });
+
+  it('stop in order on SIGTERM while events are in hand: exit 0, nothing half done', async () => {
+    const child = await spawnConsumer({ handlerMs: 50 });
+    await child.said('ready');
+    await publisher.publish('a', ...Array.from({ length: 40 }, (_, n) => n + 1));
+    await child.said('handled 2');
+    expect(await child.stop(15_000)).toBe(0);
+    const done = (await effects()).length;
+    expect(done).toBeGreaterThan(0);
+    await spawnConsumer();
+    await eventually(async () => expect(await effects()).toHaveLength(40), { timeoutMs: 30_000 });
+  });
+});

@@ -14,6 +14,6 @@ export const CompletionErrors = defineErrors('GATEWAY', {
   },
   BACKEND_UNAVAILABLE: { kind: 'unavailable', retry: 'later', help: 'The model server does not answer or broke off.' },
   BACKEND_TIMEOUT: { kind: 'deadline', retry: 'never', help: "The answer took longer than the endpoint's timeout." },
-  BACKEND_BAD_ANSWER: { kind: 'internal', retry: 'never', help: 'The model server answered something that is no completion.' },
+  BACKEND_BAD_ANSWER: { kind: 'unavailable', retry: 'never', help: 'The model server answered something that is no completion.' },
   SHUTTING_DOWN: { kind: 'unavailable', retry: 'later', help: 'This gateway is stopping; another replica will answer.' },
 });

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { toAppError } from '#libs/errors';
 import type { Deployment } from './deployment';
 import { DeploymentsRepository } from './deployments.repository';
-import { DeploymentInfrastructure } from './drive-deployments';
+import { DeploymentInfrastructure } from './deployment-infrastructure';
 import { ModelBackend } from './model-backend';
 import { RoutingStore } from '../routing/routing-store';
 

@@ -113,7 +113,7 @@ export class PgDeploymentsRepository extends DeploymentsRepository {
   async markLost(tx: Transaction, deployment: Deployment): Promise<boolean> {
     const rows = await tx.query(
       `update deployments set state = 'pending', due_at = now(), problem = 'the backend no longer lists it', update_time = now()
-       where ${KEY} and state = 'ready' and update_time = $4 returning 1`,
+       where ${KEY} and state = 'ready' and date_trunc('milliseconds', update_time) = $4 returning 1`,
       [...keyOf(deployment), deployment.updateTime],
     );
     return rows.length === 1;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { toAppError } from '#libs/errors';
-import { Logger } from '#libs/observability';
-import { Database, UnitOfWork } from '#libs/persistence';
-import { GatewaySettings } from '../config';
 import { EndpointsRepository } from '../endpoints/endpoints.repository';
-import { GatewayMetrics } from '../gateway.metrics';
 import { EndpointTransitions } from '../rollouts/endpoint-transitions';
 import { RoutingStore } from '../routing/routing-store';
 import { backOffMs } from './deployment';
+import { DeploymentInfrastructure } from './deployment-infrastructure';
 import { DeploymentsRepository, type ClaimedDeployment } from './deployments.repository';
 import { ModelBackend } from './model-backend';
 
@@ -83,16 +80,4 @@ export class DriveDeployments {
       { label: 'deployment failed' },
     );
   }
-}
-
-/** What the background use cases of deployments stand on. */
-@Injectable()
-export class DeploymentInfrastructure {
-  constructor(
-    readonly database: Database,
-    readonly unitOfWork: UnitOfWork,
-    readonly settings: GatewaySettings,
-    readonly logger: Logger,
-    readonly metrics: GatewayMetrics,
-  ) {}
 }

@@ -90,7 +90,7 @@ export class Home {
     const file = join(path, 'state.json');
     if (!existsSync(file)) return undefined;
     const state = JSON.parse(readFileSync(file, 'utf8')) as HomeState;
-    return isAlive(state.pid) ? state : undefined;
+    return state.pid === process.pid || isAlive(state.pid) ? state : undefined;
   }
 
   /** Writes whole or not at all, for the owner's eyes only. */

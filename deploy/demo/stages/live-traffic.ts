@@ -53,7 +53,8 @@ async function createMonitors({ ana, webhook, options, fixture, sizes }: DemoCon
   });
   if (!response.ok) throw new Error(`the webhook was refused: ${await response.text()}`);
   const common = { endpoint: MODEL, modelName: MODEL, requestId: '' };
-  const drift = { evaluateSeconds: 2, windowMin: 150, windowCount: 250 };
+  // One false alarm a week is this demo's budget; the thresholds follow from it and from how often the monitor looks.
+  const drift = { falseAlarmsPerWeek: 1, evaluateSeconds: 10, windowMin: 150, windowCount: 300 };
   await ana.monitors.createMonitor(
     {
       ...common,
@@ -123,7 +124,7 @@ async function observeAlerts(context: DemoContext): Promise<void> {
       async () => {
         const alerts = await firing(context);
         const found = alerts.find((one) => one.kind === kind);
-        if (!found) throw new Error(`firing: ${alerts.map((one) => one.kind).join(', ') || 'none'}`);
+        if (!found) throw new Error(await whyNot(context, kind));
         return found;
       },
       60,
@@ -137,4 +138,14 @@ async function observeAlerts(context: DemoContext): Promise<void> {
     const alerts = webhook.received.flatMap((body) => (body.version === '4' ? body.alerts : []));
     return alerts.length >= 2 ? alerts : undefined;
   });
+}
+
+/** What the monitor saw last, for the message of a missing alert. */
+async function whyNot({ ana }: DemoContext, kind: string): Promise<string> {
+  const { monitor } = await ana.monitors.getMonitor({ monitor: `glossary-${kind}` }, call);
+  const { findings } = JSON.parse(monitor?.lastEvaluationJson || '{}') as {
+    findings?: { feature: string; effect: number; cut: number }[];
+  };
+  const figures = (findings ?? []).map((one) => `${one.feature} ${one.effect.toFixed(3)} (needs ${one.cut.toFixed(3)})`);
+  return `${monitor?.state}: ${monitor?.stateReason}; ${figures.join(', ')}`;
 }

@@ -3,7 +3,15 @@ import { SystemClock, UuidIds } from '#libs/clock';
 import type { EventDefinition } from '#libs/contracts';
 import { Metrics, silentLogger } from '#libs/observability';
 import { openPersistence, type Persistence } from '#libs/persistence';
-import { EventConsumer, EventLogBroker, Messaging, type EventHandler, type MessagingOptions } from '../src';
+import {
+  EventConsumer,
+  EventLogBroker,
+  KafkaBroker,
+  Messaging,
+  type Broker,
+  type EventHandler,
+  type MessagingOptions,
+} from '../src';
 
 export interface Counted {
   n: number;
@@ -32,7 +40,7 @@ export class SpecConsumer extends EventConsumer {
 export interface Rig {
   messaging: Messaging;
   persistence: Persistence;
-  broker: EventLogBroker;
+  broker: Broker;
   metrics: Metrics;
   fatal: unknown[];
   publish(aggregateId: string, ...numbers: number[]): Promise<void>;
@@ -40,7 +48,7 @@ export interface Rig {
 }
 
 export async function startRig(
-  urls: { database: string; eventLog: string },
+  urls: { database: string; eventLog?: string; kafka?: string[] },
   handlers: EventHandler[],
   options: Partial<MessagingOptions> & { group?: string } = {},
 ): Promise<Rig> {
@@ -49,14 +57,22 @@ export async function startRig(
   const metrics = new Metrics('spec');
   const fatal: unknown[] = [];
   const persistence = openPersistence({ databaseUrl: urls.database, applicationName: 'rig' });
-  const broker = new EventLogBroker({
-    databaseUrl: urls.eventLog,
-    service: 'spec',
-    logger,
-    leaseMs: 1_500,
-    heartbeatMs: 300,
-    pollMs: 500,
-  });
+  const broker: Broker =
+    urls.kafka === undefined
+      ? new EventLogBroker({
+          databaseUrl: urls.eventLog ?? '',
+          service: 'spec',
+          logger,
+          leaseMs: 1_500,
+          heartbeatMs: 300,
+          pollMs: 500,
+        })
+      : new KafkaBroker({
+          brokers: urls.kafka,
+          service: 'spec',
+          logger,
+          timings: { sessionTimeoutMs: 6_000, heartbeatMs: 500, fetchWaitMs: 100 },
+        });
   const messaging = new Messaging({
     service: 'spec',
     build: 'b1',

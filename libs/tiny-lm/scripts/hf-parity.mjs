@@ -139,7 +139,7 @@ const models = {
 };
 
 function python() {
-  const venv = join(homedir(), '.cache', 'millrace-ci', 'hf');
+  const venv = join(process.env.MILLRACE_CI_CACHE ?? join(homedir(), '.cache', 'millrace-ci'), 'hf');
   const binary = join(venv, 'bin', 'python');
   const run = (command, args) => {
     const { status } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -165,7 +165,13 @@ try {
   for (const [name, model] of Object.entries(models)) saveModelFolder(join(scratch, name), model);
   const expected = Object.fromEntries(Object.entries(models).map(([name, model]) => [name, expectations(model)]));
   writeFileSync(join(scratch, 'cases.json'), JSON.stringify({ texts, chats, models: expected }));
-  const env = { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', CUDA_VISIBLE_DEVICES: '' };
+  const env = {
+    ...process.env,
+    HF_HUB_OFFLINE: '1',
+    TQDM_DISABLE: '1',
+    TRANSFORMERS_VERBOSITY: 'error',
+    CUDA_VISIBLE_DEVICES: '',
+  };
   const { status } = spawnSync(process.env.MILLRACE_HF_PYTHON ?? python(), [join(library, 'test', 'hf-parity.py'), scratch], {
     stdio: 'inherit',
     env,

@@ -62,6 +62,7 @@ const TABLES = `
   );
   -- Workspaces whose raters changed since they were last judged.
   create table rater_reviews (workspace text primary key, due_time timestamptz not null);
+  create table rater_review_times (workspace text primary key, review_time timestamptz not null);
 
   create table metrics (
     workspace text not null,
@@ -87,6 +88,6 @@ export class CreateFeedback1764590400002 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('drop table known_answers, metrics, rater_reviews, rater_days, raters, feedback');
+    await runner.query('drop table known_answers, metrics, rater_review_times, rater_reviews, rater_days, raters, feedback');
   }
 }

@@ -25,6 +25,8 @@ export interface Candidate {
   modelName: string;
   endpoint: string;
   corrections: number;
+  /** Those that arrived before the raters were last judged. */
+  reviewedCorrections: number;
 }
 
 export abstract class ProposalsRepository {

@@ -17,8 +17,9 @@ function toProposal(row: ProposalRow): Proposal {
 export class TypeormProposals extends ProposalsRepository {
   candidates(db: Queryable): Promise<Candidate[]> {
     return db.query<Candidate>(
-      `select f.workspace, f.model_name as "modelName", max(f.endpoint) as endpoint, count(*)::int as corrections
-       from feedback f
+      `select f.workspace, f.model_name as "modelName", max(f.endpoint) as endpoint, count(*)::int as corrections,
+         count(*) filter (where f.match_time <= t.review_time)::int as "reviewedCorrections"
+       from feedback f left join rater_review_times t on t.workspace = f.workspace
        where f.state = 'accepted' and f.correction <> ''
          and f.match_time > coalesce((select max(p.create_time) from proposals p
            where p.workspace = f.workspace and p.model_name = f.model_name and p.state = 'accepted'), '-infinity')

@@ -43,14 +43,14 @@ export class ProposeRetraining {
   }
 
   private async propose(tx: Transaction, candidate: Candidate): Promise<boolean> {
-    const { workspace, modelName, endpoint, corrections } = candidate;
+    const { workspace, modelName, endpoint, corrections, reviewedCorrections } = candidate;
     const policy = (await this.proposals.policy(tx, workspace, modelName)) ?? {
       correctionsMin: this.settings.proposalCorrectionsMin,
       volumeMin: this.settings.proposalVolumeMin,
     };
     const firing = await this.alerts.firingOfModel(tx, workspace, modelName);
     const openAlerts = firing.map((alert) => ({ alertId: alert.id, kind: alert.kind, summary: alert.summary }));
-    const reasons = proposalReasons({ openAlerts, corrections }, policy);
+    const reasons = proposalReasons({ openAlerts, corrections, reviewedCorrections }, policy);
     if (reasons.length === 0) return false;
     const proposal: Proposal = {
       workspace,

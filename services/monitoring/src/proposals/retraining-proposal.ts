@@ -13,11 +13,17 @@ export interface ProposalFacts {
   openAlerts: { alertId: string; kind: string; summary: string }[];
   /** Accepted, not retracted corrections since the last accepted proposal. */
   corrections: number;
+  /** Those of them whose raters were judged since. */
+  reviewedCorrections: number;
 }
+
+/** Most of what would be learned must come from raters who were judged: a burst of lies must not start a training. */
+const REVIEWED_SHARE_MIN = 0.8;
 
 /** Reasons of a proposal, each naming its alert or figure; empty = propose nothing. */
 export function proposalReasons(facts: ProposalFacts, policy: ProposalPolicy): string[] {
   const reasons: string[] = [];
+  if (facts.reviewedCorrections < REVIEWED_SHARE_MIN * facts.corrections) return reasons;
   if (facts.corrections >= policy.correctionsMin) {
     for (const alert of facts.openAlerts) {
       if (alert.kind === 'drift' || alert.kind === 'quality')

@@ -17,6 +17,7 @@ export interface Opinion {
 export interface RaterScore {
   raterHash: string;
   votes: number;
+  /** Comparisons with other raters, each counted by the strength of the others (0..1), rounded at the end. */
   compared: number;
   disagreements: number;
   knownCompared: number;
@@ -39,7 +40,8 @@ const ROUNDS = 4;
 /**
  * Agreement of each rater with the others, leave-one-out. Round one gives every rater the same total influence, however much
  * they wrote, so that bulk cannot buy the consensus; later rounds weigh raters by how well they agreed (one-coin Dawid-Skene
- * (1979) in its simplest form, with a prior so that newcomers start trusted). Known answers override the consensus.
+ * (1979) in its simplest form, with a prior so that newcomers start trusted). A comparison counts by the weight of the others
+ * against one's own: whom a liar contradicts is hardly touched, who contradicts everybody is. Known answers override it all.
  */
 export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<string, string>): RaterScore[] {
   const inputs = votesByInput(opinions);
@@ -52,6 +54,10 @@ export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<s
     scores = new Map([...counts].map(([rater, votes]) => [rater, emptyScore(rater, votes)]));
     for (const [inputKey, votes] of inputs) scoreInput(votes, { weights, scores, known: known.get(inputKey) });
     weights = new Map([...scores].map(([rater, score]) => [rater, influence(score)]));
+  }
+  for (const score of scores.values()) {
+    score.compared = Math.round(score.compared);
+    score.disagreements = Math.min(score.compared, Math.round(score.disagreements));
   }
   return [...scores.values()].sort((left, right) => (left.raterHash < right.raterHash ? -1 : 1));
 }
@@ -102,18 +108,22 @@ function scoreInput(
     if (vote.impossible) score.impossibleLabels += 1;
     if (context.known !== undefined) {
       score.knownCompared += 1;
-      if (differs(vote, context.known)) note(score, vote, 'knownWrong');
+      if (differs(vote, context.known)) note(score, vote, { knownWrong: 1 });
       continue;
     }
     const consensus = consensusWithout(vote.raterHash, votes, context.weights);
     if (consensus === undefined) continue;
-    score.compared += 1;
-    if (differs(vote, consensus)) note(score, vote, 'disagreements');
+    const own = context.weights.get(vote.raterHash) ?? 0;
+    // Squared: the word of somebody who writes ten times as much as I do hardly counts against mine.
+    const strength = (consensus.weight / (consensus.weight + own)) ** 2;
+    score.compared += strength;
+    if (differs(vote, consensus.label)) note(score, vote, { disagreements: strength });
   }
 }
 
-function note(score: RaterScore, vote: Vote, kind: 'knownWrong' | 'disagreements'): void {
-  score[kind] += 1;
+function note(score: RaterScore, vote: Vote, fault: { knownWrong?: number; disagreements?: number }): void {
+  score.knownWrong += fault.knownWrong ?? 0;
+  score.disagreements += fault.disagreements ?? 0;
   score.disagreeingFeedbackIds.push(vote.feedbackId);
 }
 
@@ -122,7 +132,11 @@ function differs(vote: Vote, truth: string): boolean {
 }
 
 // The label with the most weight among the others; none on a tie or when nobody else named a label.
-function consensusWithout(raterHash: string, votes: readonly Vote[], weights: Map<string, number>): string | undefined {
+function consensusWithout(
+  raterHash: string,
+  votes: readonly Vote[],
+  weights: Map<string, number>,
+): { label: string; weight: number } | undefined {
   const support = new Map<string, number>();
   for (const vote of votes) {
     if (vote.raterHash === raterHash) continue;
@@ -140,5 +154,5 @@ function consensusWithout(raterHash: string, votes: readonly Vote[], weights: Ma
       tied = false;
     } else if (best !== undefined && Math.abs(weight - bestWeight) <= 1e-12) tied = true;
   }
-  return tied ? undefined : best;
+  return tied || best === undefined ? undefined : { label: best, weight: bestWeight };
 }

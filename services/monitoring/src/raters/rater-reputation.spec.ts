@@ -76,6 +76,38 @@ describe('rater reputation', () => {
     }
   });
 
+  it('tells liars from their victims where nobody else rated the same input (one honest rater per input)', () => {
+    const random = seededRandom(55);
+    let caught = 0;
+    for (let run = 0; run < 60; run += 1) {
+      const opinions: Opinion[] = [];
+      for (let input = 0; input < 500; input += 1) {
+        const served = LABELS[Math.floor(random() * 6)] ?? '';
+        const right = random() < 0.6;
+        const base = { inputKey: `i${input}`, servedLabel: served, impossible: false };
+        const truth = right ? served : (LABELS[(LABELS.indexOf(served) + 1) % 6] ?? '');
+        const say = (raterHash: string, says: boolean, correction: string): void => {
+          opinions.push({
+            ...base,
+            feedbackId: `${raterHash}/${input}`,
+            raterHash,
+            right: says,
+            ...(says ? {} : { correction }),
+          });
+        };
+        say(`honest-${Math.floor(random() * 40)}`, right, truth);
+        for (const liar of [0, 1, 2]) {
+          if ((input - liar * 97 + 500) % 500 < 110) say(`liar-${liar}`, !right, LABELS[(LABELS.indexOf(truth) + 2) % 6] ?? '');
+        }
+      }
+      for (const found of assessRaters(opinions, new Map())) {
+        if (found.raterHash.startsWith('liar')) caught += found.state === 'quarantined' ? 1 : 0;
+        else expect([found.raterHash, found.state]).toEqual([found.raterHash, 'trusted']);
+      }
+    }
+    expect(caught).toBe(180);
+  });
+
   it('says why, with figures and samples', () => {
     const liar = assessRaters(simulate(DEMO, seededRandom(53)), new Map()).find((found) => found.raterHash === 'liar-0');
     expect(liar?.state).toBe('quarantined');

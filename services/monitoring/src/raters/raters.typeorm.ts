@@ -23,6 +23,13 @@ export class TypeormRaters extends RatersRepository {
        returning workspace`,
       [now],
     );
+    if (row) {
+      await db.query(
+        `insert into rater_review_times (workspace, review_time) values ($1, now())
+         on conflict (workspace) do update set review_time = excluded.review_time`,
+        [row.workspace],
+      );
+    }
     return row?.workspace;
   }
 

@@ -9,7 +9,8 @@ import { MonitoringMetrics } from '../monitoring.metrics';
 import { assessRaters, type RaterAssessment } from './rater-reputation';
 import { RatersRepository, type Rater } from './raters.repository';
 
-const OPINIONS_MAX = 50_000;
+/** Newest opinions of one review; more would hold the event loop for over half a second. */
+const OPINIONS_MAX = 20_000;
 const WORKSPACES_PER_PASS = 20;
 /** Ids in one event: keeps it far below the broker's message limit. */
 const IDS_PER_EVENT = 1000;

@@ -164,7 +164,7 @@ describe('API keys and tokens with identity on', () => {
   let gateway: GatewayHarness;
   const key = parsePlatformKey('a-key-for-specs-only-with-32-bytes-or-more');
   const bearer = async (role: Role, workspace: string): Promise<Record<string, string>> => {
-    const token = await mintToken(key, { subject: `${role}@example.org`, roles: { [workspace]: role } });
+    const token = await mintToken(key, { subject: `${role}@example.org`, roles: { [workspace]: role }, expiresInSeconds: 600 });
     return { authorization: `Bearer ${token}` };
   };
 

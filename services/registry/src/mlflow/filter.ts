@@ -94,7 +94,7 @@ export const versionGrammar: FilterGrammar = {
   listAttributes: ['name', 'run_id'],
 };
 
-const IDENTIFIER = /^(?:[A-Za-z_]\w*|`[^`]*`|"[^"]*")(?:\.(?:`[^`]*`|"[^"]*"|[\w.]+))?/;
+const IDENTIFIER = /^(?:[A-Za-z_]\w*|`[^`]*`|"[^"]*")(?:\.(?:`[^`]*`|"[^"]*"|'[^']*'|[\w.]+))?/;
 const COMPARATOR = /^(?:>=|<=|!=|<>|=|>|<|NOT\s+IN\b|IN\b|ILIKE\b|LIKE\b|IS\s+NOT\s+NULL\b|IS\s+NULL\b)/i;
 const STRING = /^(?:'(?:[^']|'')*'|"[^"]*")/;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/;
@@ -169,8 +169,16 @@ export function resolveIdentifier(
 
 function checkComparator(clause: Omit<FilterClause, 'value'>, grammar: FilterGrammar): void {
   const allowed = comparatorsOf(clause, grammar);
-  if (!allowed.includes(clause.comparator)) {
-    throw invalidParameter(`Invalid comparator '${clause.comparator}' not one of '${pythonSet(allowed)}'`);
+  const { entity, comparator } = clause;
+  if (!allowed.includes(comparator)) {
+    if (entity === 'attribute' && comparator.endsWith('IN')) {
+      const list = grammar.listAttributes.map((name) => `'${name}'`).join(', ');
+      throw invalidParameter(`Only [${list}] attributes support comparison with a list of quoted string values.`);
+    }
+    if (grammar === modelGrammar || grammar === versionGrammar) {
+      throw invalidParameter(`Invalid comparator for ${entity}: ${comparator}`);
+    }
+    throw invalidParameter(`Invalid comparator '${comparator}' not one of '${pythonSet(allowed)}'`);
   }
 }
 

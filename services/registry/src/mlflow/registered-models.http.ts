@@ -52,7 +52,12 @@ export class MlflowRegisteredModelsHttp {
   @Patch('update')
   async update(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
     const fields = parseMlflowRequest(request, { ...name, description: { type: 'string' } });
-    return this.changed(ctx, fields, { kind: 'describe', description: fields.string('description') }, fields.string('name'));
+    return this.changed(
+      ctx,
+      fields,
+      { kind: 'describe', description: fields.has('description') ? fields.string('description') : undefined },
+      fields.string('name'),
+    );
   }
 
   @Delete('delete')

@@ -133,21 +133,27 @@ export class MlflowRunsHttp {
       timestampMs: fields.number('timestamp'),
       step: fields.number('step'),
     };
-    return this.log(ctx, fields.string('run_id'), { metrics: [metric] });
+    return this.log(ctx, fields.string('run_id'), { metrics: [metric], single: true });
   }
 
   @Post('log-parameter')
   @HttpCode(200)
   logParameter(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
     const fields = parseMlflowRequest(request, { ...id, ...key, ...value });
-    return this.log(ctx, fields.string('run_id'), { params: [{ key: fields.string('key'), value: fields.string('value') }] });
+    return this.log(ctx, fields.string('run_id'), {
+      params: [{ key: fields.string('key'), value: fields.string('value') }],
+      single: true,
+    });
   }
 
   @Post('set-tag')
   @HttpCode(200)
   setTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
     const fields = parseMlflowRequest(request, { ...id, ...key, ...value });
-    return this.log(ctx, fields.string('run_id'), { tags: [{ key: fields.string('key'), value: fields.string('value') }] });
+    return this.log(ctx, fields.string('run_id'), {
+      tags: [{ key: fields.string('key'), value: fields.string('value') }],
+      single: true,
+    });
   }
 
   @Post('log-batch')

@@ -13,7 +13,7 @@ import { ModelsRepository } from './models.repository';
 import { modelNotFound } from './not-found';
 
 export type ModelChange =
-  | { kind: 'describe'; description: string }
+  | { kind: 'describe'; description: string | undefined }
   | { kind: 'rename'; name: string }
   | { kind: 'delete' }
   | { kind: 'set-tag'; tag: Tag }

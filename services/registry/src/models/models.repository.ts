@@ -31,7 +31,7 @@ export abstract class ModelsRepository {
     workspace: string,
     search: RegistrySearch,
   ): Promise<{ models: RegisteredModel[]; nextPageToken: string }>;
-  abstract setDescription(tx: Transaction, workspace: string, name: string, description: string): Promise<void>;
+  abstract setDescription(tx: Transaction, workspace: string, name: string, description: string | undefined): Promise<void>;
   /** Throws REGISTRY.MODEL_EXISTS for a taken name. Versions, aliases, policies and history follow. */
   abstract rename(tx: Transaction, workspace: string, name: string, newName: string): Promise<void>;
   abstract delete(tx: Transaction, workspace: string, name: string): Promise<void>;

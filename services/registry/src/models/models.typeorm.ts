@@ -102,11 +102,11 @@ export class ModelsTypeorm extends ModelsRepository {
     return { models: page.rows.map(toModel), nextPageToken: page.nextPageToken };
   }
 
-  async setDescription(tx: Transaction, workspace: string, name: string, description: string): Promise<void> {
+  async setDescription(tx: Transaction, workspace: string, name: string, description: string | undefined): Promise<void> {
     await tx.query(
       `UPDATE registered_models SET description = $3, last_updated_ms = $4, revision = revision + 1
        WHERE workspace = $1 AND name = $2`,
-      [workspace, name, description, this.nowMs()],
+      [workspace, name, description ?? null, this.nowMs()],
     );
   }
 

@@ -14,6 +14,8 @@ export interface RunLog {
   params?: Param[];
   tags?: Tag[];
   inputs?: DatasetInput[];
+  /** True when it came through a door for one value: then messages name the field without its place in a batch. */
+  single?: boolean;
 }
 
 /** Appends metrics, params, tags and inputs to an active run: all of them or, when one is refused, none. */
@@ -28,10 +30,11 @@ export class LogToRun {
   async execute(caller: Caller, runId: string, log: RunLog): Promise<void> {
     checkRunId(runId);
     checkLog(log);
+    const cut = withinLimits(log);
     await this.uow.run(
       async (tx) => {
         const run = activeRun(await this.runs.findInfo(tx, caller.workspace, runId), runId);
-        await this.write(tx, caller, run, log);
+        await this.write(tx, caller, run, cut);
         tx.afterCommit(() => this.metrics.metricsLogged.inc(log.metrics?.length ?? 0));
       },
       { label: 'log-to-run' },
@@ -40,7 +43,7 @@ export class LogToRun {
 
   private async write(tx: Transaction, { workspace }: Caller, run: RunInfo, log: RunLog): Promise<void> {
     const changed = await this.runs.addParams(tx, workspace, run.id, uniqueTags(log.params ?? []));
-    if (changed.length > 0) throw paramChanged(run.id, changed, (log.params ?? []).length === 1);
+    if (changed.length > 0) throw paramChanged(run.id, changed, log.single ?? false);
     await this.runs.addMetrics(tx, workspace, run.id, log.metrics ?? []);
     const tags = uniqueTags(log.tags ?? []);
     await this.runs.setTags(tx, workspace, run.id, tags);
@@ -64,14 +67,19 @@ export function runNotFound(runId: string): Error {
   return RegistryErrors.RUN_NOT_FOUND(`Run with id=${runId} not found`, { runId });
 }
 
+/** Long values are cut, as the stock server does: a client that logs a whole prompt as a parameter keeps working. */
+function withinLimits(log: RunLog): RunLog {
+  const cut = (items: readonly Tag[] | undefined, charactersMax: number): Tag[] | undefined =>
+    items?.map(({ key, value }) => ({ key, value: value.length > charactersMax ? value.slice(0, charactersMax) : value }));
+  return { ...log, params: cut(log.params, limits.paramValueCharacters), tags: cut(log.tags, limits.runTagValueCharacters) };
+}
+
 function checkLog(log: RunLog): void {
-  const { metrics = [], params = [], tags = [] } = log;
-  const alone = metrics.length + params.length + tags.length === 1;
+  const { metrics = [], params = [], tags = [], single: alone = false } = log;
   metrics.forEach((metric, index) => checkMetric(metric, alone ? '' : `metrics[${index}].`));
   params.forEach((param, index) => {
     checkKey(param.key, alone ? 'key' : `params[${index}].key`);
     checkLength('Param key', param.key, limits.keyCharacters);
-    checkLength('Param value', param.value, limits.paramValueCharacters);
   });
   tags.forEach((tag, index) => checkRunTag(tag, alone ? '' : `tags[${index}]`));
   checkBatch('metrics', metrics.length, limits.metricsPerBatch);
@@ -107,7 +115,6 @@ export function checkRunTag(tag: Tag, path = ''): void {
   const at = (field: string): string => (path ? `${path}.${field}` : field);
   checkKey(tag.key, at('key'));
   checkLength(at('key'), tag.key, limits.keyCharacters);
-  checkLength(at('value'), tag.value, limits.runTagValueCharacters);
 }
 
 function checkBatch(what: string, length: number, max: number): void {

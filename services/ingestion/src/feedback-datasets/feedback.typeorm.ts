@@ -26,10 +26,9 @@ export class TypeormFeedbackRepository extends FeedbackRepository {
     const column = (key: keyof Feedback) => feedback.map((item) => item[key]);
     await tx.query(
       `insert into feedback (workspace, id, inference_id, model_name, model_version, metric, value, correction, input_text, output_text,
-         rater_hash, occurred_time, retracted_reason)
-       select n.*, r.reason from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::text[], $9::text[],
-         $10::text[], $11::text[], $12::timestamptz[]) as n (workspace, id)
-       left join feedback_retractions r on r.workspace = n.workspace and r.feedback_id = n.id
+         rater_hash, occurred_time)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::text[], $9::text[],
+         $10::text[], $11::text[], $12::timestamptz[])
        on conflict (workspace, id) do nothing`,
       [
         column('workspace'), column('id'), column('inferenceId'), column('modelName'), column('modelVersion'), column('metric'),
@@ -44,17 +43,15 @@ export class TypeormFeedbackRepository extends FeedbackRepository {
       `insert into feedback_retractions (workspace, feedback_id, reason) select $1, unnest($2::text[]), $3 on conflict do nothing`,
       [workspace, feedbackIds, reason],
     );
-    await tx.query('update feedback set retracted_reason = $3 where workspace = $1 and id = any($2::text[])', [
-      workspace,
-      feedbackIds,
-      reason,
-    ]);
   }
 
   async list(db: Queryable, query: FeedbackQuery): Promise<Feedback[]> {
     const rows = await db.query<FeedbackRecord>(
-      `select * from feedback where workspace = $1 and model_name = $2 and (retracted_reason is not null) = $3
-         and ($4::timestamptz is null or occurred_time > $4) order by occurred_time desc, id limit $5`,
+      // Joined when it is read: a mark on the row would be lost when feedback and retraction are taken in at the same moment.
+      `select f.* from feedback f
+         left join feedback_retractions r on r.workspace = f.workspace and r.feedback_id = f.id
+       where f.workspace = $1 and f.model_name = $2 and (r.feedback_id is not null) = $3
+         and ($4::timestamptz is null or f.occurred_time > $4) order by f.occurred_time desc, f.id limit $5`,
       [query.workspace, query.modelName, query.retracted, query.sinceTime ?? null, query.limit],
     );
     return rows.map((row) => ({

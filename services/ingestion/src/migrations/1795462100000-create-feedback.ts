@@ -18,7 +18,6 @@ export class CreateFeedback1795462100000 implements MigrationInterface {
         output_text text not null,
         rater_hash text not null,
         occurred_time timestamptz not null,
-        retracted_reason text,
         primary key (workspace, id)
       )`);
     await runner.query('create index feedback_by_model on feedback (workspace, model_name, occurred_time)');

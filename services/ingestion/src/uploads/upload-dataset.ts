@@ -72,7 +72,10 @@ export class UploadDataset {
       return await this.commit(caller, header, { measured, sorted });
     } catch (error) {
       const refusal = toAppError(error);
-      await this.recordRefusal(caller, header, { measured, sorted, error: refusal });
+      // The caller must learn why the upload was refused also when the list of uploads cannot take it (database gone).
+      await this.recordRefusal(caller, header, { measured, sorted, error: refusal }).catch((listError: unknown) =>
+        this.tools.logger.warn({ dataset: header.dataset, code: refusal.code, err: listError }, 'a refused upload is not listed'),
+      );
       throw refusal;
     } finally {
       this.running -= 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Clock, Ids } from '#libs/clock';
+import { Logger } from '#libs/observability';
 import { Database } from '#libs/persistence';
 import { IngestionMetrics } from './ingestion.metrics';
 
@@ -12,5 +13,6 @@ export class UploadTools {
     readonly clock: Clock,
     readonly ids: Ids,
     readonly metrics: IngestionMetrics,
+    readonly logger: Logger,
   ) {}
 }

@@ -56,7 +56,7 @@ export class FakeIngestion {
           (error: Error) => done({ code: status.INVALID_ARGUMENT, details: error.message }),
         );
       },
-    } as never);
+    });
     const port = await new Promise<number>((resolve, reject) =>
       this.server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
@@ -134,7 +134,7 @@ export class FakeIngestion {
     call.write({ chunk: bytes.subarray(0, half) });
     if (this.hangExports > 0) {
       this.hangExports--;
-      this.hanging.push(call as never);
+      this.hanging.push(call);
       return;
     }
     call.write({ chunk: bytes.subarray(half) });

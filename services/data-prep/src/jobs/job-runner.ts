@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
+import { Clock, newId } from '#libs/clock';
 import { hasCode, toAppError, type AppError } from '#libs/errors';
 import { Logger, runWithTrace, ShutdownSequence } from '#libs/observability';
 import { Database, UnitOfWork, type Transaction } from '#libs/persistence';
@@ -21,7 +21,8 @@ const FOLDER_HOURS_MAX = 6;
 @Injectable()
 export class JobRunner implements OnApplicationBootstrap {
   private readonly handlers = new Map<string, JobHandler>();
-  private readonly running = new Map<string, { done: Promise<void>; abort: AbortController }>();
+  /** Tries, not jobs: a job whose lease ran out here may be claimed here again while its first try is still ending. */
+  private readonly running = new Set<{ done: Promise<void>; abort: AbortController }>();
   private readonly stopping = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => undefined;
@@ -35,10 +36,9 @@ export class JobRunner implements OnApplicationBootstrap {
     private readonly logger: Logger,
     private readonly settings: DataPrepSettings,
     private readonly metrics: DataPrepMetrics,
-    ids: Ids,
     shutdown: ShutdownSequence,
   ) {
-    this.worker = `${process.pid}-${ids.next()}`;
+    this.worker = `${process.pid}-${newId()}`;
     shutdown.on('stop-intake', 'jobs', () => this.stop());
     metrics.observeQueue(() => jobs.waiting(database));
   }
@@ -63,8 +63,8 @@ export class JobRunner implements OnApplicationBootstrap {
     this.stopping.abort(new Error('the process stops'));
     this.wakeUp();
     await this.loop;
-    for (const { abort } of this.running.values()) abort.abort(new Error('the process stops'));
-    await Promise.all([...this.running.values()].map(({ done }) => done));
+    for (const { abort } of this.running) abort.abort(new Error('the process stops'));
+    await Promise.all([...this.running].map(({ done }) => done));
   }
 
   private async work(): Promise<void> {
@@ -97,11 +97,12 @@ export class JobRunner implements OnApplicationBootstrap {
 
   private start(job: Job): void {
     const abort = new AbortController();
-    const done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
-      this.running.delete(job.id);
+    const started = { abort, done: Promise.resolve() };
+    this.running.add(started);
+    started.done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
+      this.running.delete(started);
       this.wakeUp();
     });
-    this.running.set(job.id, { done, abort });
   }
 
   /** Never rejects: whatever happens to a job is recorded or logged here. */

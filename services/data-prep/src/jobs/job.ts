@@ -25,7 +25,7 @@ export interface JobLease {
   /** A folder of this try, removed when it ends. */
   folder: string;
   /** A transaction in which the job is surely still this worker's; throws LEASE_LOST otherwise. For everything written on the way. */
-  guarded<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  guarded: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
 }
 
 /** How a kind of job is done. */

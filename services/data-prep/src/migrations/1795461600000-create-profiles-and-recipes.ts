@@ -4,6 +4,12 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /** The queue of jobs, profiles, recipes, their runs and the ledger. */
 export class CreateProfilesAndRecipes1795461600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
+    await this.createJobs(runner);
+    await this.createRecipes(runner);
+    await this.createLedger(runner);
+  }
+
+  private async createJobs(runner: QueryRunner): Promise<void> {
     await runner.query(`
       create table jobs (
         workspace text not null,
@@ -37,6 +43,9 @@ export class CreateProfilesAndRecipes1795461600000 implements MigrationInterface
         primary key (workspace, id),
         unique (workspace, dataset_version_id)
       )`);
+  }
+
+  private async createRecipes(runner: QueryRunner): Promise<void> {
     await runner.query(`
       create table recipes (
         workspace text not null,
@@ -74,6 +83,9 @@ export class CreateProfilesAndRecipes1795461600000 implements MigrationInterface
         update_time timestamptz not null,
         primary key (workspace, id)
       )`);
+  }
+
+  private async createLedger(runner: QueryRunner): Promise<void> {
     // Each try writes under its own fence; only the entries of the try that ended the run are shown.
     await runner.query(`
       create table ledger_entries (

@@ -29,7 +29,7 @@ export function table(caption: string, head: string[], rows: unknown[][]): strin
   const body = rows
     .map(
       (row) =>
-        `<tr>${row.map((cell) => `<td${isNumeric(cell) ? ' class="n"' : ''}>${escapeHtml(isNumeric(cell) ? formatNumber(cell as number) : cell)}</td>`).join('')}</tr>`,
+        `<tr>${row.map((cell) => `<td${isNumeric(cell) ? ' class="n"' : ''}>${escapeHtml(isNumeric(cell) ? formatNumber(cell) : cell)}</td>`).join('')}</tr>`,
     )
     .join('');
   return `<div class="scroll"><table><caption>${escapeHtml(caption)}</caption><thead><tr>${header}</tr></thead><tbody>${body}</tbody></table></div>`;

@@ -83,7 +83,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 const pointer = (key: string) => quoted(`/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
 
 async function rowsOf(connection: DuckDBConnection, sql: string): Promise<SqlRow[]> {
-  return (await connection.runAndReadAll(sql)).getRowObjectsJson() as SqlRow[];
+  return (await connection.runAndReadAll(sql)).getRowObjectsJson();
 }
 
 function kindOf(key: KeyProfile): ColumnProfile['kind'] {

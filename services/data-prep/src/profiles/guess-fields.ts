@@ -24,7 +24,8 @@ export function guessLabelField(rows: readonly Record<string, unknown>[]): strin
   return LABEL_NAMES.find((name) => {
     const values = rows.map((row) => getField(row, name)).filter((value) => value !== undefined && value !== null);
     const isScalar = values.every(
-      (value) => ['string', 'number', 'boolean'].includes(typeof value) && String(value).length <= 100,
+      (value) =>
+        ['string', 'number', 'boolean'].includes(typeof value) && String(value as string | number | boolean).length <= 100,
     );
     return values.length >= rows.length / 2 && values.length > 0 && isScalar && new Set(values).size <= LABELS_MAX;
   });

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Clock, Ids } from '#libs/clock';
-import { traceparent } from '#libs/observability';
 import { Idempotency, UnitOfWork, type Transaction } from '#libs/persistence';
 import type { Caller } from '../datasets/caller';
 import { DatasetVersions, type DatasetVersion } from '../datasets/dataset-versions';
-import { JobRunner } from '../jobs/job-runner';
-import { JobsRepository } from '../jobs/jobs.repository';
+import { JobQueue } from '../jobs/job-queue';
 import type { ProfileRecord } from './profile-record';
 import { ProfilesRepository } from './profiles.repository';
 
@@ -17,8 +15,7 @@ export class RequestProfile {
     private readonly unitOfWork: UnitOfWork,
     private readonly idempotency: Idempotency,
     private readonly profiles: ProfilesRepository,
-    private readonly jobs: JobsRepository,
-    private readonly runner: JobRunner,
+    private readonly queue: JobQueue,
     private readonly versions: DatasetVersions,
     private readonly clock: Clock,
     private readonly ids: Ids,
@@ -63,10 +60,7 @@ export class RequestProfile {
       ? { ...wanted, id: present.id, createTime: present.createTime, revision: present.revision + 1 }
       : present;
     if (isFailed) await this.profiles.update(tx, record);
-    if (record.state === 'queued') {
-      await this.jobs.enqueue(tx, { workspace, id: record.id, kind: 'profile', traceparent: traceparent() });
-      tx.afterCommit(() => this.runner.wake());
-    }
+    if (record.state === 'queued') await this.queue.submit(tx, { workspace, id: record.id, kind: 'profile' });
     return record;
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import type { AppError } from '#libs/errors';
-import { Database, type Queryable, type Transaction } from '#libs/persistence';
+import type { Queryable, Transaction } from '#libs/persistence';
 import { DataPrepSettings } from '../config';
 import { DatasetVersions } from '../datasets/dataset-versions';
 import { DataPrepMetrics } from '../jobs/data-prep.metrics';
@@ -35,7 +35,6 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
   readonly kind = 'recipe-run';
 
   constructor(
-    private readonly database: Database,
     private readonly runs: RecipeRunsRepository,
     private readonly ledger: LedgerRepository,
     private readonly versions: DatasetVersions,
@@ -89,7 +88,8 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
     let toldMs = this.clock.monotonicMs();
     return {
       ledger: async (entries: LedgerEntry[]) => {
-        await this.ledger.insert(this.database, { workspace: job.workspace, runId: job.id, fence: job.fence, position }, entries);
+        const at = { workspace: job.workspace, runId: job.id, fence: job.fence, position };
+        await guarded((tx) => this.ledger.insert(tx, at, entries));
         position += entries.length;
       },
       output: (split, rows) => files.write(split, rows),

@@ -3,7 +3,7 @@ import { BoundedPattern } from './bounded-pattern';
 import { didYouMean } from './did-you-mean';
 import { ExpressionError, ExpressionParser, type ExpressionNode } from './expression-parser';
 import { PatternError } from './pattern-parser';
-import { asNumber, getField } from './recipe-rows';
+import { asNumber, asText, getField } from './recipe-rows';
 
 type Data = Record<string, unknown>;
 type Evaluate = (data: Data) => unknown;
@@ -25,8 +25,7 @@ interface Compiled {
 const PATTERN_TEXT_MAX = 100_000;
 
 const isMissing = (value: unknown) => value === undefined || value === null;
-const text = (value: unknown) =>
-  typeof value === 'string' ? value : isMissing(value) ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+const text = asText;
 
 /** Characters as a reader counts them (code points). */
 export function countCharacters(value: string): number {

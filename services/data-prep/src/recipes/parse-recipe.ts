@@ -70,5 +70,5 @@ function readStep(reader: YamlReader, item: { node: FieldValue; path: string }, 
   }
   const empty = value === null || (isScalar(value) && value.value === null);
   const step = STEP_PARSERS[kind as StepKind]({ reader, node: empty ? undefined : value, path: `${path}.${key}`, textField });
-  return step ? ({ ...step, line: reader.lineOf(keyNode) } as RecipeStep) : undefined;
+  return step ? { ...step, line: reader.lineOf(keyNode) } : undefined;
 }

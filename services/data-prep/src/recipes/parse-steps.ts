@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMap, isScalar, isSeq, YAMLMap, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { SurvivorPolicy } from '../near-duplicates/select-survivors';
 import { PII_TYPES, type PiiType } from '../redaction/detect-pii';
 import { didYouMean } from './did-you-mean';
@@ -86,7 +86,7 @@ function mapping(
     reader.problem(`${input.path}.${name}`, node, 'must be a mapping of field names to texts');
     return [];
   }
-  return reader.entries(node as YAMLMap).map(({ key, value }) => {
+  return reader.entries(node).map(({ key, value }) => {
     const path = `${input.path}.${name}.${key}`;
     // An empty text is a fair template; everything else that is no text is not.
     const isText = isScalar(value) && typeof value.value === 'string';
@@ -201,7 +201,7 @@ function splitOutputs(input: StepInput, node: Node): { name: string; share: numb
     reader.problem(path, node, 'must be a mapping of output names to shares, such as {train: 0.9, held-out: 0.1}');
     return [];
   }
-  const outputs = reader.entries(node as YAMLMap).map(({ key, keyNode, value }) => {
+  const outputs = reader.entries(node).map(({ key, keyNode, value }) => {
     if (!OUTPUT_NAME.test(key))
       reader.problem(`${path}.${key}`, keyNode, 'must be lower-case letters, digits, "-" and "_", at most 40');
     return { name: key, share: reader.number(value, `${path}.${key}`, { fallback: 0, min: 0.0001, max: 1 }) };

@@ -73,7 +73,13 @@ export function textOf(data: Record<string, unknown>, path: string): string {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return '';
   return value
-    .map((item) => (typeof item === 'object' && item !== null ? (item as { content?: unknown }).content : item))
+    .map((item: unknown) => (typeof item === 'object' && item !== null ? (item as { content?: unknown }).content : item))
     .filter((content) => typeof content === 'string')
     .join('\n');
+}
+
+/** A value as text: strings as they are, lists and objects as JSON, missing and null as nothing. */
+export function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
 }

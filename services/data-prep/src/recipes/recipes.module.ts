@@ -8,6 +8,7 @@ import { FindRecipe } from './find-recipe';
 import { FindRecipeRuns } from './find-recipe-runs';
 import { TypeormLedgerRepository } from './ledger.typeorm';
 import { PreviewRecipe } from './preview-recipe';
+import { ReadRunInput } from './read-run-input';
 import { RecipeRunEvents } from './recipe-runs.events';
 import { TypeormRecipeRunsRepository } from './recipe-runs.typeorm';
 import { RecipesGrpc } from './recipes.grpc';
@@ -27,6 +28,7 @@ import { StartRecipeRun } from './start-recipe-run';
     FindRecipe,
     FindRecipeRuns,
     PreviewRecipe,
+    ReadRunInput,
     StartRecipeRun,
     CancelRecipeRun,
     RecipeRunEvents,

@@ -2,20 +2,14 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, Ids } from '#libs/clock';
 import { invalidFields } from '#libs/errors';
-import { traceparent } from '#libs/observability';
 import { Idempotency, UnitOfWork } from '#libs/persistence';
-import { DataPrepSettings } from '../config';
 import type { Caller } from '../datasets/caller';
-import { DatasetVersions } from '../datasets/dataset-versions';
-import { JobRunner } from '../jobs/job-runner';
-import { JobsRepository } from '../jobs/jobs.repository';
-import { FindRecipe, type RecipeReference } from './find-recipe';
+import { JobQueue } from '../jobs/job-queue';
+import { ReadRunInput, type RunInputReference } from './read-run-input';
 import type { RecipeRunRecord } from './recipe-record';
-import { RecipeErrors } from './recipes.errors';
 import { RecipeRunsRepository } from './recipes.repository';
 
-export interface StartRecipeRunInput extends RecipeReference {
-  inputVersion: string;
+export interface StartRecipeRunInput extends RunInputReference {
   outputDataset: string;
   tags: Record<string, string>;
   requestId: string;
@@ -31,12 +25,9 @@ export class StartRecipeRun {
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly idempotency: Idempotency,
-    private readonly recipes: FindRecipe,
+    private readonly inputs: ReadRunInput,
     private readonly runs: RecipeRunsRepository,
-    private readonly jobs: JobsRepository,
-    private readonly runner: JobRunner,
-    private readonly versions: DatasetVersions,
-    private readonly settings: DataPrepSettings,
+    private readonly queue: JobQueue,
     private readonly clock: Clock,
     private readonly ids: Ids,
   ) {}
@@ -49,11 +40,7 @@ export class StartRecipeRun {
         message: `must be letters, digits, "-", "_" and ".", at most ${OUTPUT_CHARACTERS_MAX}`,
       });
     }
-    const { name, text, recipe } = await this.recipes.resolve(caller, input);
-    const version = await this.versions.get(workspace, input.inputVersion);
-    const { recipeRowsMax: rowsMax } = this.settings;
-    if (version.rowsKept > rowsMax)
-      throw RecipeErrors.INPUT_TOO_LARGE(`the input has ${version.rowsKept} rows, more than ${rowsMax}`, { rowsMax });
+    const { name, text, recipe, version } = await this.inputs.execute(caller, input);
     const { requestId, ...request } = input;
     return this.unitOfWork.run((tx) =>
       this.idempotency.once(tx, { workspace, operation: 'StartRecipeRun', requestId, request }, async () => {
@@ -82,8 +69,7 @@ export class StartRecipeRun {
           updateTime: now,
         };
         await this.runs.insert(tx, run);
-        await this.jobs.enqueue(tx, { workspace, id: run.id, kind: 'recipe-run', traceparent: traceparent() });
-        tx.afterCommit(() => this.runner.wake());
+        await this.queue.submit(tx, { workspace, id: run.id, kind: 'recipe-run' });
         return run;
       }),
     );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { didYouMean } from './did-you-mean';
-import { getField } from './recipe-rows';
+import { asText, getField } from './recipe-rows';
 
 type Data = Record<string, unknown>;
 type Filter = (value: unknown) => unknown;
@@ -12,9 +12,6 @@ export class TemplateError extends Error {}
 export class MissingValue {
   constructor(readonly path: string) {}
 }
-
-const asText = (value: unknown): string =>
-  typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
 
 const FILTERS: Readonly<Record<string, { args: ('string' | 'number')[]; make: (...args: never[]) => Filter }>> = {
   lower: { args: [], make: () => (value) => asText(value).toLowerCase() },

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { eventually } from '#libs/testing';
+import { ROWS, ServiceUnderTest, type Json } from './service-under-test';
+
+describe('profiles', () => {
+  const under = new ServiceUnderTest();
+  beforeAll(() => under.start(), 60_000);
+  afterAll(() => under.stop());
+
+  it('makes one profile of every committed version, with a page, and tells others once', async () => {
+    const version = under.ingestion.add('glossary', ROWS);
+    await under.commit(version);
+    await under.commit(version);
+    const profile = await under.profileOf(version.id);
+    expect(profile).toMatchObject({ state: 'succeeded', datasetName: 'glossary', reportReady: true });
+    expect(profile.result).toMatchObject({
+      schema: 'millrace.profile/v1',
+      rows: 303,
+      quarantined: { rows: 1, byReason: { invalid_json: 1 } },
+      text: { field: 'text' },
+      labels: { field: 'label' },
+      pii: [{ type: 'EMAIL', rows: 1 }],
+    });
+    expect(profile.result.columns.map((column: Json) => column.name)).toEqual(['text', 'label', 'score']);
+    expect(profile.result.duplicates.near.removed).toBeGreaterThan(20);
+    const page = await under.ask('GET', profile.reportPath as string);
+    expect(page.status).toBe(200);
+    expect(page.text).toMatch(/^<!doctype html>/);
+    expect(page.text).not.toContain('ada@example.org');
+    const events = await under.published('millrace.dataprep.profile-completed.v1', profile.id as string);
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({ datasetVersionId: version.id, rows: '303', reportPath: profile.reportPath });
+    expect((await under.ask('GET', '/api/v1/profiles?datasetName=glossary')).body.items).toHaveLength(1);
+  });
+
+  it('shows nothing of one workspace in another', async () => {
+    const version = under.ingestion.add('secret', ROWS.slice(0, 5));
+    await under.commit(version);
+    const { id } = await under.profileOf(version.id);
+    for (const path of [`/api/v1/profiles/${id}`, `/api/v1/profiles/${version.id}`, `/api/v1/profiles/${id}/report.html`]) {
+      expect((await under.ask('GET', path, undefined, 'other')).status).toBe(404);
+    }
+    expect((await under.ask('GET', '/api/v1/profiles', undefined, 'other')).body.items).toEqual([]);
+    expect((await under.ask('POST', '/api/v1/profiles', { datasetVersion: version.id }, 'other')).status).toBe(404);
+  });
+
+  it('tries again when ingestion is away, and fails for good when the version is gone', async () => {
+    under.ingestion.failExports = 1;
+    const version = under.ingestion.add('flaky', ROWS.slice(0, 5));
+    await under.commit(version);
+    expect((await under.profileOf(version.id)).state).toBe('succeeded');
+    await under.commit({ id: '0196f0b0-0000-7000-8000-999999999999', datasetName: 'gone' });
+    expect(await under.profileOf('0196f0b0-0000-7000-8000-999999999999')).toMatchObject({
+      state: 'failed',
+      errorCode: 'DATA_PREP.INPUT_NOT_FOUND',
+    });
+    expect((await under.ask('GET', '/api/v1/profiles/0196f0b0-0000-7000-8000-999999999999/report.html')).body).toMatchObject({
+      status: 412,
+      code: 'DATA_PREP.PROFILE_NOT_READY',
+    });
+  });
+
+  it('does a profile again whose worker is gone; the old worker can write nothing', async () => {
+    under.ingestion.hangExports = 1;
+    const started = under.ingestion.exportsStarted;
+    const version = under.ingestion.add('killed', ROWS.slice(0, 50));
+    await under.commit(version);
+    await eventually(() => under.ingestion.exportsStarted > started, { timeoutMs: 10_000 });
+    await under.loseWorker();
+    const profile = await under.profileOf(version.id);
+    expect(profile).toMatchObject({ state: 'succeeded' });
+    expect(under.ingestion.exportsStarted).toBe(started + 2);
+    expect(await under.published('millrace.dataprep.profile-completed.v1', profile.id as string)).toHaveLength(1);
+    expect(await under.database.query('select 1 from jobs')).toHaveLength(0);
+  });
+});

@@ -39,7 +39,9 @@ function openHandles(): unknown[] {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   return handles.filter(
     (handle) =>
-      handle instanceof Server || handle instanceof ChildProcess || (handle instanceof Socket && handle.remotePort !== undefined),
+      handle instanceof Server ||
+      handle instanceof ChildProcess ||
+      (handle instanceof Socket && (handle.connecting || handle.remotePort !== undefined)),
   );
 }
 

@@ -20,14 +20,16 @@ export class FakeRegistry {
       resolveAlias: ({ modelName, alias }: registry.ResolveAliasRequest, workspace) => {
         const found = this.aliases.get(`${workspace}/${modelName}@${alias}`);
         if (!found) throw notFound('alias', alias);
-        return { version: { modelName, version: found.version, modelManifestDigest: found.digest } };
+        return registry.ResolveAliasResponse.fromPartial({
+          version: { modelName, version: found.version, modelManifestDigest: found.digest },
+        });
       },
       requestAliasMove: (request: registry.RequestAliasMoveRequest) => {
         this.requests.push(request);
         const refusal = this.refusals.shift();
         if (refusal) throw refusal;
         if (!this.isProtected) return { moved: true, approval: undefined };
-        return { moved: false, approval: { id: `approval-of-${request.requestId}` } };
+        return registry.RequestAliasMoveResponse.fromPartial({ approval: { id: `approval-of-${request.requestId}` } });
       },
     });
   }

@@ -18,7 +18,7 @@ export class FakeServer {
         definition[name]?.responseStream ? streaming(handler) : unary(handler),
       ]),
     );
-    this.server.addService(definition as never, implementation as never);
+    this.server.addService(definition as never, implementation);
   }
 
   async listen(port = 0): Promise<this> {
@@ -38,8 +38,8 @@ export class FakeServer {
 
 type Handler = FakeHandlers[string];
 
-const workspaceOf = (call: { metadata: { get(key: string): unknown[] } }): string =>
-  String(call.metadata.get('x-millrace-workspace')[0] ?? 'default');
+const workspaceOf = (call: { metadata: { get(key: string): (string | Buffer)[] } }): string =>
+  call.metadata.get('x-millrace-workspace')[0]?.toString() ?? 'default';
 
 function unary(handler: Handler) {
   return (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>): void => {

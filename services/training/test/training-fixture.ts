@@ -29,8 +29,8 @@ const words: Record<string, string[]> = {
 export function taskRows(count: number): FakeRow[] {
   const labels = Object.keys(words);
   return Array.from({ length: count }, (_, index) => {
-    const label = labels[index % labels.length] as string;
-    const texts = words[label] as string[];
+    const label = labels[index % labels.length];
+    const texts = words[label];
     return { text: `${texts[Math.floor(index / 2) % texts.length]}, number ${index % 7}`, label };
   });
 }
@@ -118,7 +118,7 @@ export class TrainingFixture {
           stuck = new Error(`${path} is ${String(body.state)}: ${JSON.stringify(body.error ?? body.reason)}`);
           return body;
         }
-        return false;
+        throw new Error(`${path} is still ${String(body.state)}: ${JSON.stringify(body)}`);
       },
       { timeoutMs, intervalMs: 50 },
     );

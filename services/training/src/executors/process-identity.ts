@@ -41,7 +41,7 @@ async function identifyByPs(pid: number): Promise<ProcessIdentity | undefined> {
     const { stdout } = await run('ps', ['-o', 'state=,lstart=,command=', '-p', String(pid)]);
     const match = /^\s*(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/.exec(stdout.trimEnd());
     if (!match || match[1]?.startsWith('Z')) return undefined;
-    return { start: match[2] as string, commandLine: match[3] as string };
+    return { start: match[2], commandLine: match[3] };
   } catch (error) {
     // ps exits with 1 when there is no such process.
     if ((error as { code?: unknown }).code === 1) return undefined;

@@ -5,7 +5,7 @@ import { type EventDefinition, Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
 import type { JobFailure } from './failure';
-import type { CancelRequest, JobProgress, JobRecord, JobResult } from './job';
+import { type CancelRequest, type JobProgress, type JobRecord, type JobResult, mayMove } from './job';
 import {
   cancelledEvent,
   checkpointedEvent,
@@ -142,6 +142,8 @@ export class JobRecorder {
     data: Record<string, unknown> = {},
     level: NewJobEvent['level'] = 'info',
   ): Promise<JobRecord> {
+    if (changes.state && !mayMove(job.state, changes.state))
+      throw new Error(`a job may not go from ${job.state} to ${changes.state}`);
     const updated = await this.jobs.update(tx, job, changes, job.leaseToken);
     await this.append(tx, job, { level, type: 'state', message, data: { ...data, state: updated.state } });
     return updated;

@@ -42,7 +42,7 @@ export class JobsTypeorm extends JobHistoryTypeorm {
         job.submittedBy,
       ],
     );
-    return toJob(row as JobRow);
+    return toJob(row);
   }
 
   async find(db: Queryable, key: JobKey, kind?: JobKind): Promise<JobRecord | undefined> {

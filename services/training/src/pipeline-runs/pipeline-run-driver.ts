@@ -90,7 +90,11 @@ export class PipelineRunDriver {
         if (to !== run.state && !mayMoveRun(run.state, to)) throw new Error(`a run may not go from ${run.state} to ${to}`);
         const work = { ...run.work, ...step.work, ...(await step.write?.(tx)) };
         const saved = await this.runs.save(tx, { ...run, facts: claimed.facts }, this.changes(run, step, work));
-        if (to !== run.state) await this.publisher.publish(tx, run.state, saved);
+        if (to === run.state) return;
+        await this.publisher.publish(tx, run.state, saved);
+        tx.afterCommit(() =>
+          this.logger.info({ pipelineRunId: run.id, from: run.state, to, reason: saved.reason }, 'pipeline run moved'),
+        );
       },
       { label: 'record pipeline step' },
     );

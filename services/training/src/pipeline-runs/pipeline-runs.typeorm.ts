@@ -128,7 +128,7 @@ export class PipelineRunsTypeorm extends PipelineRunsRepository {
         changes.ended,
       ],
     );
-    return toRun(rows[0] as RunRow);
+    return toRun(rows[0]);
   }
 
   async addFacts(tx: Transaction, key: RunKey, facts: RunFacts): Promise<boolean> {

@@ -50,7 +50,7 @@ export class PipelinesTypeorm extends PipelinesRepository {
        where workspace = $1 and id = $2 returning *`,
       [pipeline.workspace, pipeline.id, JSON.stringify(spec), spec.registeredModelName],
     );
-    return toPipeline(rows[0] as PipelineRow);
+    return toPipeline(rows[0]);
   }
 
   async list(db: Queryable, workspace: string, page: { size: number; after: string }): Promise<PipelineRecord[]> {

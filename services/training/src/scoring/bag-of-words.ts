@@ -57,7 +57,7 @@ export class BagOfWordsClassifier {
   predict(text: string): string {
     const scores = this.shares(this.encode(text));
     let best = 0;
-    for (let index = 1; index < scores.length; index += 1) if ((scores[index] as number) > (scores[best] as number)) best = index;
+    for (let index = 1; index < scores.length; index += 1) if (scores[index] > scores[best]) best = index;
     return this.labels[best] ?? '';
   }
 
@@ -71,13 +71,12 @@ export class BagOfWordsClassifier {
     const width = this.labels.length;
     const scores = new Float64Array(width);
     for (const word of words) {
-      for (let label = 0; label < width; label += 1)
-        scores[label] = (scores[label] as number) + (this.weights[word * width + label] as number);
+      for (let label = 0; label < width; label += 1) scores[label] = scores[label] + this.weights[word * width + label];
     }
     const peak = Math.max(...scores);
     let sum = 0;
-    for (let label = 0; label < width; label += 1) sum += scores[label] = Math.exp((scores[label] as number) - peak);
-    for (let label = 0; label < width; label += 1) scores[label] = (scores[label] as number) / sum;
+    for (let label = 0; label < width; label += 1) sum += scores[label] = Math.exp(scores[label] - peak);
+    for (let label = 0; label < width; label += 1) scores[label] = scores[label] / sum;
     return scores;
   }
 
@@ -86,12 +85,12 @@ export class BagOfWordsClassifier {
     const shares = this.shares(words);
     const scale = 1 / Math.sqrt(words.length);
     for (let label = 0; label < width; label += 1) {
-      const error = ((shares[label] as number) - (label === wanted ? 1 : 0)) * scale;
+      const error = (shares[label] - (label === wanted ? 1 : 0)) * scale;
       for (const word of words) {
         const at = word * width + label;
-        const gradient = error + options.penalty * (this.weights[at] as number);
-        squares[at] = (squares[at] as number) + gradient * gradient;
-        this.weights[at] = (this.weights[at] as number) - (options.learningRate * gradient) / Math.sqrt(squares[at] as number);
+        const gradient = error + options.penalty * this.weights[at];
+        squares[at] = squares[at] + gradient * gradient;
+        this.weights[at] = this.weights[at] - (options.learningRate * gradient) / Math.sqrt(squares[at]);
       }
     }
   }
@@ -115,6 +114,6 @@ function vocabularyOf(rows: readonly LabelledText[]): Map<string, number> {
 function shuffle<T>(items: T[], random: () => number): void {
   for (let index = items.length - 1; index > 0; index -= 1) {
     const other = Math.floor(random() * (index + 1));
-    [items[index], items[other]] = [items[other] as T, items[index] as T];
+    [items[index], items[other]] = [items[other], items[index]];
   }
 }

@@ -77,18 +77,18 @@ function macroF1Of(expected: Int32Array, predicted: Int32Array, drawn: Int32Arra
   const expectedCounts = new Float64Array(labelCount);
   const predictedCounts = new Float64Array(labelCount);
   for (const row of drawn) {
-    const want = expected[row] as number;
-    const got = predicted[row] as number;
-    expectedCounts[want] = (expectedCounts[want] as number) + 1;
-    if (got >= 0) predictedCounts[got] = (predictedCounts[got] as number) + 1;
-    if (want === got) truePositives[want] = (truePositives[want] as number) + 1;
+    const want = expected[row];
+    const got = predicted[row];
+    expectedCounts[want] = expectedCounts[want] + 1;
+    if (got >= 0) predictedCounts[got] = predictedCounts[got] + 1;
+    if (want === got) truePositives[want] = truePositives[want] + 1;
   }
   let sum = 0;
   let present = 0;
   for (let label = 0; label < labelCount; label += 1) {
     if (expectedCounts[label] === 0) continue;
     present += 1;
-    sum += (2 * (truePositives[label] as number)) / ((expectedCounts[label] as number) + (predictedCounts[label] as number));
+    sum += (2 * truePositives[label]) / (expectedCounts[label] + predictedCounts[label]);
   }
   return present === 0 ? 0 : sum / present;
 }

@@ -23,7 +23,11 @@ export function wilsonInterval(hits: number, rows: number): Interval {
   const centre = share + z2 / (2 * rows);
   const margin = Z_95 * Math.sqrt((share * (1 - share)) / rows + z2 / (4 * rows * rows));
   const scale = 1 + z2 / rows;
-  return { low: Math.max(0, (centre - margin) / scale), high: Math.min(1, (centre + margin) / scale) };
+  // Rounding must not push the share itself out of its interval at the ends.
+  return {
+    low: Math.min(share, Math.max(0, (centre - margin) / scale)),
+    high: Math.max(share, Math.min(1, (centre + margin) / scale)),
+  };
 }
 
 /**

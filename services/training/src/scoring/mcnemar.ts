@@ -48,7 +48,7 @@ function binomialTwoSided(k: number, n: number): number {
 export function packBits(right: readonly boolean[]): string {
   const bytes = Buffer.alloc(Math.ceil(right.length / 8));
   right.forEach((value, row) => {
-    if (value) bytes[row >> 3] = (bytes[row >> 3] as number) | (1 << (row & 7));
+    if (value) bytes[row >> 3] = bytes[row >> 3] | (1 << (row & 7));
   });
   return bytes.toString('base64');
 }
@@ -57,5 +57,5 @@ export function packBits(right: readonly boolean[]): string {
 export function unpackBits(packed: string, rows: number): boolean[] {
   const bytes = Buffer.from(packed, 'base64');
   if (bytes.length !== Math.ceil(rows / 8)) throw new RangeError(`${bytes.length} bytes do not hold ${rows} rows`);
-  return Array.from({ length: rows }, (_, row) => (((bytes[row >> 3] as number) >> (row & 7)) & 1) === 1);
+  return Array.from({ length: rows }, (_, row) => ((bytes[row >> 3] >> (row & 7)) & 1) === 1);
 }

@@ -2,6 +2,7 @@
 import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { HealthRegistry, ShutdownSequence } from '#libs/observability';
 import { GatewaySettings } from './config';
+import { BackendAccess } from './deployments/backend-access';
 import { BackendPools } from './deployments/backend-pools';
 import { CheckBackends } from './deployments/check-backends';
 import { DeploymentSweeper } from './deployments/deployment-sweeper';
@@ -61,7 +62,15 @@ const rollouts = [
   AliasesConsumer,
   VerdictsConsumer,
 ];
-const deployments = [BackendPools, DeploymentSweeper, DeploymentInfrastructure, DriveDeployments, CheckBackends, ReadDeployments];
+const deployments = [
+  BackendPools,
+  BackendAccess,
+  DeploymentSweeper,
+  DeploymentInfrastructure,
+  DriveDeployments,
+  CheckBackends,
+  ReadDeployments,
+];
 
 /** The background work of this module, and what it holds open. */
 @Injectable()
@@ -96,7 +105,7 @@ export class ControlPlaneWork {
     ...rollouts,
     ...deployments,
   ],
-  exports: [GatewayMetrics, RoutingStore, BackendPools],
+  exports: [GatewayMetrics, RoutingStore, BackendPools, BackendAccess],
 })
 export class ControlPlaneModule implements OnApplicationBootstrap {
   constructor(

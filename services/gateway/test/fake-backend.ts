@@ -95,7 +95,9 @@ export class FakeBackend {
       this.refuseLoads -= 1;
       return sendJson(response, 422, { detail: 'model.safetensors does not match its sha256' });
     }
-    this.loaded.set(id, (JSON.parse(raw) as { manifestDigest: string }).manifestDigest);
+    const { manifestDigest } = JSON.parse(raw) as { manifestDigest: string };
+    if ((this.loaded.get(id) ?? manifestDigest) !== manifestDigest) return sendJson(response, 409, { detail: 'the id is taken' });
+    this.loaded.set(id, manifestDigest);
     return sendJson(response, 200, { id });
   }
 }

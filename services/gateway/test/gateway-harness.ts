@@ -11,11 +11,14 @@ import { migrations } from '../src/migrations';
 import { FakeBackend } from './fake-backend';
 import { FakeRegistry } from './fake-registry';
 
+// JSON of any shape: specs look at it field by field, and a wrong look fails the spec.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Json = any;
+
 export interface Answer {
   status: number;
   headers: Headers;
-  // JSON of any shape: specs look at it field by field.
-  body: any;
+  body: Json;
 }
 
 /** A gateway on real databases, with a fake backend and a fake registry beside it. */
@@ -96,12 +99,12 @@ export class GatewayHarness {
     await this.until(name, (endpoint) => endpoint.state === 'serving', headers);
   }
 
-  async get(name: string, headers: Record<string, string> = {}): Promise<any> {
+  async get(name: string, headers: Record<string, string> = {}): Promise<Json> {
     return (await this.call('GET', `/api/v1/endpoints/${name}`, undefined, headers)).body;
   }
 
   /** Waits until the endpoint is so, and until requests are served so too. */
-  async until(name: string, check: (endpoint: any) => boolean, headers: Record<string, string> = {}): Promise<any> {
+  async until(name: string, check: (endpoint: Json) => boolean, headers: Record<string, string> = {}): Promise<Json> {
     const endpoint = await eventually(
       async () => {
         const read = await this.get(name, headers);
@@ -120,7 +123,7 @@ export class GatewayHarness {
     await eventually(async () => {
       const page = await (await fetch(`${this.url}/metrics`)).text();
       const used = /millrace_gateway_routing_revision (\d+)/.exec(page)?.[1];
-      return Number(used) >= Number(state!.revision);
+      return Number(used) >= Number(state.revision);
     });
   }
 
@@ -177,13 +180,13 @@ export class GatewayHarness {
   }
 
   /** Rollout events of an endpoint, oldest first, as [type, data]. */
-  async rolloutEvents(endpoint: string): Promise<[string, any][]> {
+  async rolloutEvents(endpoint: string): Promise<[string, Json][]> {
     const rows = await this.sql<{ type: string; payload: unknown }>(
       `select type, payload from outbox where topic = 'gateway.rollout.v1' order by position`,
     );
     return rows
-      .map(({ type, payload }): [string, any] => [
-        type.split('.')[2]!,
+      .map(({ type, payload }): [string, Json] => [
+        type.split('.')[2],
         typeof payload === 'string' ? JSON.parse(payload) : payload,
       ])
       .filter(([, data]) => data.endpoint === endpoint);

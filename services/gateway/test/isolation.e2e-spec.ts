@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { decodeJwt } from 'jose';
 import { parsePlatformKey, mintToken, type Role } from '#libs/auth';
 import { gateway as contract } from '#libs/contracts';
 import { createRpcClient } from '#libs/rpc';
@@ -187,6 +188,10 @@ describe('API keys and tokens with identity on', () => {
     await gateway.live();
     const authorization = `Bearer ${made.secret}`;
     expect((await gateway.chat('triage', {}, { authorization })).status).toBe(200);
+    // The backend sees who the gateway is, never the caller's key.
+    const shown = gateway.backend.requests.at(-1)!.headers.authorization!;
+    expect(shown).not.toContain('sk-mr-');
+    expect(decodeJwt(shown.replace('Bearer ', '')).sub).toBe('service:gateway');
     expect((await gateway.chat('triage', {}, { authorization, ...B })).status).toBe(403);
     const rows = await gateway.sql<object>('select * from api_keys');
     expect(JSON.stringify(rows)).not.toContain(made.secret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { eventually } from '#libs/testing';
 import { answer } from './fake-backend';
-import { digest, GatewayHarness } from './gateway-harness';
+import { digest, GatewayHarness, type Json } from './gateway-harness';
 
 jest.setTimeout(30_000);
 
@@ -23,16 +23,16 @@ describe('rollouts', () => {
   /** Version that answers each user. */
   async function versions(name: string): Promise<Map<string, number>> {
     const answers = await Promise.all(users.map((user) => gateway.chat(name, { user })));
-    return new Map(answers.map((reply, index) => [users[index]!, Number(reply.headers.get('x-millrace-model-version'))]));
+    return new Map(answers.map((reply, index) => [users[index], Number(reply.headers.get('x-millrace-model-version'))]));
   }
 
   async function rollingOut(name: string, version = 2): Promise<string> {
     await gateway.aliasMoved(name, version);
-    const rolling = (endpoint: any): boolean => endpoint.state === 'rolling-out';
+    const rolling = (endpoint: Json): boolean => endpoint.state === 'rolling-out';
     return (await gateway.until(name, rolling)).rolloutId as string;
   }
 
-  async function rollout(id: string): Promise<any> {
+  async function rollout(id: string): Promise<Json> {
     return (await gateway.call('GET', `/api/v1/rollouts/${id}`)).body;
   }
 
@@ -58,9 +58,12 @@ describe('rollouts', () => {
 
   it('serves a pinned version for ever', async () => {
     const name = next();
+    // The backend still has other bytes under that id, of a registry that is gone.
+    gateway.backend.loaded.set(`${name}-v3`, digest(9));
     gateway.registry.versions.set(`default/${name}/3`, { version: 3, manifestDigest: digest(3) });
     await gateway.call('POST', '/api/v1/endpoints', { name, modelUri: `models:/${name}/3` });
     await gateway.until(name, ({ state }) => state === 'serving');
+    expect(gateway.backend.loaded.get(`${name}-v3`)).toBe(digest(3));
     await gateway.handled(await gateway.aliasMoved(name, 4));
     expect(await gateway.get(name)).toMatchObject({ state: 'serving', serving: { version: 3 }, pending: null });
   });
@@ -89,7 +92,7 @@ describe('rollouts', () => {
     expect(await gateway.get(name)).toMatchObject({ state: 'serving', serving: { version: 2 }, rolloutId: '' });
     const events = await gateway.rolloutEvents(name);
     expect(events.map(([type]) => type)).toEqual(['rollout-started', 'rollout-stepped', 'rollout-finished']);
-    expect(events[0]![1]).toMatchObject({
+    expect(events[0][1]).toMatchObject({
       rolloutId: id,
       alias: 'champion',
       control: { modelName: name, version: 1, modelManifestDigest: digest(1) },
@@ -97,7 +100,7 @@ describe('rollouts', () => {
       candidatePercent: 20,
       policy: { metric: 'correct', margin: 0.05, looks: 5, requestsPerArmMax: 500 },
     });
-    expect(events[2]![1]).toMatchObject({
+    expect(events[2][1]).toMatchObject({
       outcome: 'ROLLOUT_OUTCOME_PROMOTED',
       serving: { version: 2 },
       retired: { version: 1 },
@@ -119,7 +122,7 @@ describe('rollouts', () => {
       arms.set(event.userHash, event.arm);
     }
     expect(arms.size).toBe(25);
-    const viaHeader = await gateway.chat(name, {}, { 'x-millrace-user': users[0]! });
+    const viaHeader = await gateway.chat(name, {}, { 'x-millrace-user': users[0] });
     const event = await gateway.inference(viaHeader.headers.get('x-millrace-inference-id')!);
     expect(event.arm).toBe(arms.get(event.userHash));
   });
@@ -155,7 +158,7 @@ describe('rollouts', () => {
     expect(await gateway.get(name)).toMatchObject({ state: 'serving', serving: { version: 1 }, pending: null });
     const events = await gateway.rolloutEvents(name);
     expect(events.map(([type]) => type)).toEqual(['rollout-started', 'rollout-finished']);
-    expect(events[1]![1]).toMatchObject({
+    expect(events[1][1]).toMatchObject({
       outcome: 'ROLLOUT_OUTCOME_ROLLED_BACK',
       serving: { version: 1 },
       retired: { version: 2 },
@@ -196,7 +199,7 @@ describe('rollouts', () => {
     expect(refused).toMatchObject({ state: 'serving', serving: { version: 1 }, pending: { version: 2 }, rolloutId: '' });
     expect(refused.problem).toContain('model.safetensors does not match its sha256');
     const failed = (await gateway.call('GET', `/api/v1/deployments?modelName=${name}`)).body.items.find(
-      (item: any) => item.version === 2,
+      (item: Json) => item.version === 2,
     );
     expect(failed.attempts).toBeGreaterThan(0);
     const endpoint = await gateway.until(name, ({ state }) => state === 'rolling-out');
@@ -253,7 +256,7 @@ describe('rollouts', () => {
     await eventually(
       async () => {
         const [row] = await gateway.sql<{ state: string }>('select state from deployments where id = $1', [`${name}-v2`]);
-        return row!.state !== 'ready';
+        return row.state !== 'ready';
       },
       { timeoutMs: 10_000 },
     );

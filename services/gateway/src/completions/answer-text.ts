@@ -55,7 +55,7 @@ export function cutToBytes(text: string, bytesMax: number): { text: string; cut:
   const bytes = Buffer.from(text);
   if (bytes.length <= bytesMax) return { text, cut: false };
   let end = bytesMax;
-  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  while (end > 0 && (bytes[end] & 0xc0) === 0x80) end -= 1;
   return { text: bytes.toString('utf8', 0, end), cut: true };
 }
 

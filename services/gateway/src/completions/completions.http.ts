@@ -106,7 +106,7 @@ export class CompletionsHttp {
 
   private refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = fromTransport(thrown);
-    const path = request.url.split('?')[0]!;
+    const path = request.url.split('?')[0];
     const answer = toOpenAiAnswer(error, { path, requestId: request.id });
     if (error.kind === 'internal')
       this.logger.error({ requestId: request.id, path, code: error.code, err: error }, 'request failed');

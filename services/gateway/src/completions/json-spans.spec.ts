@@ -55,7 +55,7 @@ describe('patchJson', () => {
     const { fields, close } = objectSpans(body);
     const patched = patchJson(body, [
       { start: close, end: close, text: ',"c":3' },
-      { start: fields[0]!.start, end: fields[0]!.end, text: '2' },
+      { start: fields[0].start, end: fields[0].end, text: '2' },
     ]);
     expect(patched.toString()).toBe('{"a": 2,  "b":"é","c":3}');
   });

@@ -73,7 +73,7 @@ export function valueEnd(json: Buffer, start: number): number {
   if (first === QUOTE) return stringEnd(json, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return containerEnd(json, start);
   let at = start;
-  while (at < json.length && !endsScalar(json[at]!)) at += 1;
+  while (at < json.length && !endsScalar(json[at])) at += 1;
   return at;
 }
 
@@ -81,7 +81,7 @@ function containerEnd(json: Buffer, start: number): number {
   let depth = 0;
   let at = start;
   while (at < json.length) {
-    const byte = json[at]!;
+    const byte = json[at];
     if (byte === QUOTE) {
       at = stringEnd(json, at);
       continue;

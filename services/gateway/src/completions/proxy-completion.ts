@@ -5,6 +5,7 @@ import { Ids } from '#libs/clock';
 import { CommonErrors } from '#libs/errors';
 import { traceparent } from '#libs/observability';
 import { GatewaySettings } from '../config';
+import { BackendAccess } from '../deployments/backend-access';
 import { BackendPools } from '../deployments/backend-pools';
 import { RoutingStore } from '../routing/routing-store';
 import { chooseTarget, type ChosenTarget, type EndpointRoute, type RoutingSnapshot } from '../routing/routing-snapshot';
@@ -55,6 +56,7 @@ export class ProxyCompletion {
   constructor(
     private readonly routing: RoutingStore,
     private readonly pools: BackendPools,
+    private readonly access: BackendAccess,
     private readonly finished: FinishedRequests,
     private readonly settings: GatewaySettings,
     private readonly ids: Ids,
@@ -150,6 +152,7 @@ export class ProxyCompletion {
       // vLLM and services/runtime make the id of their answer from it.
       'x-request-id': inferenceId,
       ...(trace === undefined ? {} : { traceparent: trace }),
+      ...(this.settings.auth === 'on' ? await this.access.headersFor(chosen.target.backendUrl) : {}),
     };
     exchange.calledMs = performance.now();
     for (let attempt = 1; ; attempt += 1) {

@@ -47,7 +47,7 @@ export function checkParameters(operation: 'chat' | 'text_completion', fields: R
     const value = fields[name];
     // OpenAI clients send null for "not set".
     if (value === undefined || value === null) continue;
-    const problem = OPTIONAL[name]!(value);
+    const problem = OPTIONAL[name](value);
     if (problem) throw refused(name, problem);
   }
   if (isObject(fields.stream_options) && fields.stream !== true) {

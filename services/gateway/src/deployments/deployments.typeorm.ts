@@ -42,7 +42,7 @@ export class PgDeploymentsRepository extends DeploymentsRepository {
        returning state`,
       [workspace, deploymentId(workspace, modelName, version), backendUrl, modelName, version, manifestDigest],
     );
-    return row!.state;
+    return row.state;
   }
 
   async releaseUnused(tx: Transaction, workspace: string, modelName: string, drainSeconds: number): Promise<void> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { GatewaySettings } from '../config';
+import { BackendAccess } from './backend-access';
 import { BackendPools } from './backend-pools';
 import { DeploymentErrors } from './deployments.errors';
 import { ModelBackend } from './model-backend';
@@ -22,6 +23,7 @@ export class RuntimeBackend extends ModelBackend {
 
   constructor(
     private readonly pools: BackendPools,
+    private readonly access: BackendAccess,
     settings: GatewaySettings,
   ) {
     super();
@@ -30,13 +32,13 @@ export class RuntimeBackend extends ModelBackend {
   }
 
   async load(backendUrl: string, id: string, manifestDigest: string): Promise<void> {
-    const path = `/api/v1/models/${encodeURIComponent(id)}`;
-    const { status, text } = await this.call(backendUrl, {
-      method: 'PUT',
-      path,
-      body: { manifestDigest },
-      timeoutMs: this.loadMs,
-    });
+    let answer = await this.put(backendUrl, id, manifestDigest);
+    if (answer.status === 409) {
+      // The id is taken by other bytes, which nobody asks for any more: an id stands for one version of one registry.
+      await this.unload(backendUrl, id);
+      answer = await this.put(backendUrl, id, manifestDigest);
+    }
+    const { status, text } = answer;
     if (status >= 300) throw DeploymentErrors.LOAD_REFUSED(`the backend refused ${id}: ${status} ${sayWhy(text)}`, { status });
   }
 
@@ -56,6 +58,11 @@ export class RuntimeBackend extends ModelBackend {
     return new Set(models.map((model: { id?: unknown } | null) => String(model?.id)));
   }
 
+  private put(backendUrl: string, id: string, manifestDigest: string): Promise<{ status: number; text: string }> {
+    const path = `/api/v1/models/${encodeURIComponent(id)}`;
+    return this.call(backendUrl, { method: 'PUT', path, body: { manifestDigest }, timeoutMs: this.loadMs });
+  }
+
   private async call(backendUrl: string, call: Call): Promise<{ status: number; text: string }> {
     const { pool, basePath } = this.pools.of(backendUrl);
     try {
@@ -65,7 +72,11 @@ export class RuntimeBackend extends ModelBackend {
         headersTimeout: call.timeoutMs,
         bodyTimeout: call.timeoutMs,
         signal: AbortSignal.timeout(call.timeoutMs),
-        ...(call.body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
+        headers: {
+          ...(await this.access.headersFor(backendUrl)),
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       });
       const chunks: Buffer[] = [];
       let bytes = 0;

@@ -60,9 +60,9 @@ const VERSION_URI = /^models:\/([^/@:\s]{1,128})\/([1-9]\d{0,8})$/;
 /** Throws COMMON.INVALID_ARGUMENT naming modelUri. */
 export function parseModelUri(uri: string): ModelReference {
   const byAlias = ALIAS_URI.exec(uri);
-  if (byAlias) return { modelName: byAlias[1]!, alias: byAlias[2]! };
+  if (byAlias) return { modelName: byAlias[1], alias: byAlias[2] };
   const byVersion = VERSION_URI.exec(uri);
-  if (byVersion) return { modelName: byVersion[1]!, version: Number(byVersion[2]) };
+  if (byVersion) return { modelName: byVersion[1], version: Number(byVersion[2]) };
   throw invalidFields({ field: 'modelUri', message: 'must be models:/<name>@<alias> or models:/<name>/<version>' });
 }
 

@@ -86,9 +86,9 @@ export class RecordInferences {
       if (!REFUSED_BY_DATA.includes(toAppError(error).kind)) throw error;
       if (batch.length === 1) {
         if (known) return;
-        this.logger.error({ err: error, inferenceId: batch[0]!.inferenceId }, 'inference event cannot be written');
-        this.queue.drop(batch[0]!, 'unwritable');
-        this.noteDrop(batch[0]!, 'unwritable');
+        this.logger.error({ err: error, inferenceId: batch[0].inferenceId }, 'inference event cannot be written');
+        this.queue.drop(batch[0], 'unwritable');
+        this.noteDrop(batch[0], 'unwritable');
         return;
       }
       const middle = batch.length >> 1;

@@ -44,7 +44,7 @@ export function policyViolations(rules: RolloutRules): FieldViolation[] {
   if (steps.length === 0 || steps.length > 20) refuse('steps', 'must have 1 to 20 steps');
   for (const [index, percent] of steps.entries()) {
     if (!(percent > 0 && percent <= 100)) refuse(`steps[${index}]`, 'must be above 0 and at most 100');
-    else if (index > 0 && percent <= steps[index - 1]!) refuse(`steps[${index}]`, 'must be larger than the step before');
+    else if (index > 0 && percent <= steps[index - 1]) refuse(`steps[${index}]`, 'must be larger than the step before');
   }
   if (!/^[a-z][a-z0-9_.-]{0,63}$/.test(judgement.metric)) refuse('metric', 'must be 1 to 64 of a-z, 0-9, ".", "_", "-"');
   if (!(judgement.margin >= 0 && judgement.margin < 1)) refuse('margin', 'must be from 0 to below 1');

@@ -61,7 +61,7 @@ export function startRollout(start: RolloutStart): Rollout | undefined {
 
 export function candidatePercent(rollout: Pick<Rollout, 'state' | 'steps' | 'step'>): number {
   if (rollout.state === 'promoted') return 100;
-  return rollout.state === 'running' ? rollout.steps[rollout.step - 1]! : 0;
+  return rollout.state === 'running' ? rollout.steps[rollout.step - 1] : 0;
 }
 
 /** Why a rollout moves. */

@@ -60,17 +60,17 @@ export class PgRoutingRepository extends RoutingRepository {
 
   async revision(db: Queryable): Promise<string> {
     const [row] = await db.query<{ revision: string }>('select revision from routing_state');
-    return row!.revision;
+    return row.revision;
   }
 
   async load(db: Queryable): Promise<RoutingSnapshot> {
     let [state] = await db.query<StateRow>(LOAD);
-    if (!state!.user_hash_key) {
+    if (!state.user_hash_key) {
       // Whoever comes first sets it; all replicas read the same one back.
       await db.query('update routing_state set user_hash_key = $1 where user_hash_key is null', [randomBytes(32)]);
       [state] = await db.query<StateRow>(LOAD);
     }
-    return toSnapshot(state!);
+    return toSnapshot(state);
   }
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   loadModelFolder,
   packageFile,
@@ -33,6 +35,10 @@ describe('model files', () => {
   it('of the committed base load and are what the model card says', () => {
     const base = loadModelFolder(packageFile('base'));
     expect(base.parameters.length).toBe(166_208);
+    // Byte for byte what the library writes: the script that made it can be compared with it.
+    for (const [name, bytes] of Object.entries(writeModelFiles(base))) {
+      expect(readFileSync(join(packageFile('base'), name)).equals(bytes)).toBe(true);
+    }
     expect(parametersDigest(base.parameters)).toBe('1cb63e60a7ed77381ac71dcb66c08f0ce0ade14ceadc4d414c38134dc7e99a7c');
   });
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHmac } from 'node:crypto';
 import { IsInt, IsString, Max, Min, MinLength } from 'class-validator';
 import { ServiceSettings, Setting } from '#libs/config';
 
@@ -6,7 +7,8 @@ import { ServiceSettings, Setting } from '#libs/config';
 export class MonitoringSettings extends ServiceSettings {
   @Setting({
     doc: 'Key of the hashes that stand for rater ids; changing it separates old raters from new ones.',
-    default: 'millrace-local-rater-key',
+    default: ({ settings }) => raterKeyFrom(settings['authSigningKey']),
+    defaultDoc: 'derived from AUTH_SIGNING_KEY',
     secret: true,
   })
   @IsString()
@@ -91,4 +93,10 @@ export class MonitoringSettings extends ServiceSettings {
   @IsInt()
   @Min(1)
   retentionDays: number;
+}
+
+// The platform's key is secret and stays; without one (local specs) there is nobody to hide raters from.
+function raterKeyFrom(signingKey: unknown): string {
+  if (typeof signingKey !== 'string' || signingKey === '') return 'millrace-local-rater-key';
+  return createHmac('sha256', signingKey).update('millrace rater hash').digest('hex');
 }

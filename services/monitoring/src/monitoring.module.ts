@@ -5,7 +5,10 @@ import { AlertsRepository } from './alerts/alerts.repository';
 import { TypeormAlerts } from './alerts/alerts.typeorm';
 import { FireAlert } from './alerts/fire-alert';
 import { ResolveAlert } from './alerts/resolve-alert';
+import { DueWorkRepository } from './evaluation/due-work.repository';
+import { TypeormDueWork } from './evaluation/due-work.typeorm';
 import { EvaluationLoop } from './evaluation/evaluation-loop';
+import { FindDueWork } from './evaluation/find-due-work';
 import { LoopTasks } from './evaluation/loop-tasks';
 import { AcceptFeedback } from './feedback/accept-feedback';
 import { FeedbackConsumer } from './feedback/feedback.consumer';
@@ -79,6 +82,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     ...rpc,
     MonitoringMetrics,
     { provide: AlertsRepository, useClass: TypeormAlerts },
+    { provide: DueWorkRepository, useClass: TypeormDueWork },
     { provide: FeedbackRepository, useClass: TypeormFeedback },
     { provide: InferencesRepository, useClass: TypeormInferences },
     { provide: MonitorsRepository, useClass: TypeormMonitors },
@@ -97,6 +101,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     EvaluateMonitors,
     EvaluateQuality,
     EvaluationLoop,
+    FindDueWork,
     FireAlert,
     FollowRollouts,
     JoinLateFeedback,

@@ -5,6 +5,7 @@ import { toAppError } from '#libs/errors';
 import { HealthRegistry, Logger, ShutdownSequence } from '#libs/observability';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
+import { FindDueWork } from './find-due-work';
 import { LoopTasks } from './loop-tasks';
 
 /** Without a finished pass for this long the process is not live: something hangs. */
@@ -22,6 +23,7 @@ export class EvaluationLoop implements OnApplicationBootstrap {
 
   constructor(
     private readonly tasks: LoopTasks,
+    private readonly work: FindDueWork,
     private readonly settings: MonitoringSettings,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -47,7 +49,11 @@ export class EvaluationLoop implements OnApplicationBootstrap {
 
   /** One pass over everything that is due. */
   async pass(): Promise<void> {
-    for (const [name, run] of this.tasks.list()) await this.attempt(name, run);
+    let due = new Set<string>();
+    await this.attempt('find-work', async () => {
+      due = await this.work.execute();
+    });
+    for (const [name, run] of this.tasks.list()) if (due.has(name)) await this.attempt(name, run);
     this.lastPassMs = this.clock.monotonicMs();
     this.metrics.loopHeartbeat.set(this.clock.now().getTime() / 1000);
   }

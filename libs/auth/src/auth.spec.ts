@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generateKeyPairSync } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { Database } from '#libs/persistence';
 import {
   assertSafeBinding,
   AnyWorkspace,
@@ -126,7 +125,7 @@ describe('workspaces', () => {
 
   it('appear on first use in auto mode, once, and must exist in explicit mode', async () => {
     const statements: string[] = [];
-    const database = { query: async (sql: string) => (statements.push(sql), []) } as unknown as Database;
+    const database = { query: async (sql: string) => (statements.push(sql), []) };
     const auto = new StoredWorkspaces(database, 'auto');
     await auto.ensure('default');
     await auto.ensure('team-a');

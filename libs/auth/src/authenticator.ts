@@ -66,8 +66,8 @@ export function isLoopback(host: string): boolean {
 function tokenOf(header: string): string {
   const [scheme, value, ...rest] = header.trim().split(/\s+/);
   if (value === undefined || rest.length > 0) throw CommonErrors.UNAUTHENTICATED('the Authorization header is malformed');
-  if (scheme!.toLowerCase() === 'bearer') return value;
-  if (scheme!.toLowerCase() === 'basic') {
+  if (scheme.toLowerCase() === 'bearer') return value;
+  if (scheme.toLowerCase() === 'basic') {
     const decoded = Buffer.from(value, 'base64').toString('utf8');
     const colon = decoded.indexOf(':');
     if (colon >= 0) return decoded.slice(colon + 1);

@@ -20,14 +20,14 @@ export const LOCAL_ADMIN: Principal = Object.freeze({
   subject: 'local-admin',
   kind: 'anonymous',
   roles: Object.freeze({ '*': 'admin' }),
-}) as Principal;
+});
 
 /** A caller that a door did not identify (it checks keys of its own, or is public). */
 export const NOBODY: Principal = Object.freeze({
   subject: 'anonymous',
   kind: 'anonymous',
   roles: Object.freeze({}),
-}) as Principal;
+});
 
 export const DEFAULT_WORKSPACE = 'default';
 

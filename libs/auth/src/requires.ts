@@ -7,16 +7,16 @@ const SKIP = Symbol('millrace:skip-auth');
 
 /** The role that a door (HTTP route or RPC) asks for in the caller's workspace; on a class it is the default of its methods. */
 export function Requires(role: Role): MethodDecorator & ClassDecorator {
-  return ((target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
+  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
     Reflect.defineMetadata(REQUIRES, role, (descriptor?.value as object | undefined) ?? target);
-  }) as MethodDecorator & ClassDecorator;
+  };
 }
 
 /** The door identifies its callers itself (API keys) or is public: the principal is NOBODY and no role is asked for. */
 export function SkipAuth(): MethodDecorator & ClassDecorator {
-  return ((target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
+  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
     Reflect.defineMetadata(SKIP, true, (descriptor?.value as object | undefined) ?? target);
-  }) as MethodDecorator & ClassDecorator;
+  };
 }
 
 export function requiredRole(handler: object, controller: object): Role | undefined {

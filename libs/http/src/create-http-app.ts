@@ -55,7 +55,7 @@ function addParsers(fastify: FastifyInstance, options: HttpAppOptions): void {
     (request, body, done) => {
       if (body.length === 0) return done(null, undefined);
       (request as MillraceRequest).rawBody = body;
-      parseJson(request, body.toString('utf8'), done);
+      void parseJson(request, body.toString('utf8'), done);
     },
   );
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));

@@ -35,7 +35,7 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 function pathOf(request: MillraceRequest): string {
-  return (request.raw.url ?? request.url ?? '/').split('?')[0]!;
+  return (request.raw.url ?? request.url ?? '/').split('?')[0];
 }
 
 interface TransportError {

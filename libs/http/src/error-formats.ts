@@ -15,9 +15,9 @@ const FORMAT = Symbol('millrace:error-format');
 
 /** Chooses the error body of a controller or of one route. */
 export function ErrorFormat(format: ErrorFormatName): ClassDecorator & MethodDecorator {
-  return ((target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
+  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
     Reflect.defineMetadata(FORMAT, format, (descriptor?.value as object | undefined) ?? target);
-  }) as ClassDecorator & MethodDecorator;
+  };
 }
 
 export function errorFormatOf(handler: object, controller: object): ErrorFormatName | undefined {

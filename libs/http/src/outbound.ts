@@ -91,7 +91,7 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
       );
     }
     if (options.all) return callback(null, addresses);
-    callback(null, addresses[0]!.address, addresses[0]!.family);
+    callback(null, addresses[0].address, addresses[0].family);
   });
 };
 

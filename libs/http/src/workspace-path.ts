@@ -11,7 +11,7 @@ export function stripWorkspacePrefix(request: IncomingMessage): string {
   const url = request.url ?? '/';
   const match = PREFIX.exec(url);
   if (!match) return url;
-  fromPath.set(request, decode(match[1]!));
+  fromPath.set(request, decode(match[1]));
   const rest = url.slice(match[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }

@@ -30,7 +30,7 @@ describe('createLogger', () => {
       modelId: 'm1',
       msg: 'model registered',
     });
-    expect(lines[0]!.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(lines[0].traceId).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('never writes secrets, also nested', () => {
@@ -46,7 +46,7 @@ describe('createLogger', () => {
     const { lines, stream } = capture();
     const error = Object.assign(new Error('outer', { cause: new Error('inner') }), { code: 'A.B' });
     createLogger('x', 'info', stream).error({ err: error }, 'failed');
-    expect(lines[0]!.err).toMatchObject({ code: 'A.B', message: 'outer', cause: { message: 'inner' } });
+    expect(lines[0].err).toMatchObject({ code: 'A.B', message: 'outer', cause: { message: 'inner' } });
   });
 });
 

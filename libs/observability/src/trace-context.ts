@@ -19,8 +19,8 @@ export function parseTraceparent(header: string | undefined): Trace | undefined 
   const match = TRACEPARENT.exec(header ?? '');
   if (!match) return undefined;
   const [, version, traceId, spanId, flags, rest] = match;
-  if (version === 'ff' || (version === '00' && rest) || /^0+$/.test(traceId!) || /^0+$/.test(spanId!)) return undefined;
-  return { traceId: traceId!, spanId: spanId!, sampled: (parseInt(flags!, 16) & 1) === 1 };
+  if (version === 'ff' || (version === '00' && rest) || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId: traceId, spanId: spanId, sampled: (parseInt(flags, 16) & 1) === 1 };
 }
 
 export function formatTraceparent(trace: Trace): string {

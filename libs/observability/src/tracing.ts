@@ -85,7 +85,8 @@ export async function runInSpan<T>(options: SpanOptions, fn: () => Promise<T> | 
     return await runAtTrace(trace, fn);
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    span?.setStatus({ code: SpanStatusCode.ERROR, message: String(code ?? message ?? 'error') });
+    const said = [code, message].find((text) => typeof text === 'string') ?? 'error';
+    span?.setStatus({ code: SpanStatusCode.ERROR, message: said });
     if (typeof code === 'string') span?.setAttribute('error.type', code);
     throw error;
   } finally {

@@ -48,7 +48,7 @@ describe('startTracing', () => {
     const consume = spans.find((span) => span.name === 'consume')!;
     expect(paths.every((path) => path === '/v1/traces')).toBe(true);
     expect(consume).toMatchObject({ traceId: produce.traceId, parentSpanId: produce.spanId, status: { code: 2 } });
-    expect(bodies[0]!.resourceSpans[0]!.resource.attributes).toContainEqual({
+    expect(bodies[0].resourceSpans[0].resource.attributes).toContainEqual({
       key: 'service.name',
       value: { stringValue: 'millrace-registry' },
     });

@@ -228,7 +228,10 @@ function breakOff(call: RequestWriter & { cancel(): void }): void {
 
 // The same items, ending with the signal's reason as soon as it aborts, also while the source is waiting.
 async function* withAbort<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
-  if (!signal) return yield* source;
+  if (!signal) {
+    yield* source;
+    return;
+  }
   const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });

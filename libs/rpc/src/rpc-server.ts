@@ -61,7 +61,7 @@ export class RpcServer {
     });
     for (const controller of options.controllers) this.addController(controller);
     this.healthService = new HealthImplementation({ '': 'NOT_SERVING' });
-    this.healthService.addToServer(this.server as never);
+    this.healthService.addToServer(this.server);
     const names = this.services.map((service) => service.name);
     if (names.length > 0) {
       new ReflectionService(loadProtos(names, options.protoRoot), { services: [...names, 'grpc.health.v1.Health'] }).addToServer(

@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  type handleBidiStreamingCall,
-  type handleClientStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  type StatusObject,
-  type UntypedHandleCall,
-} from '@grpc/grpc-js';
+import { type handleClientStreamingCall, type handleUnaryCall, type StatusObject, type UntypedHandleCall } from '@grpc/grpc-js';
 import { runWithDeadline } from '#libs/clock';
 import { type AppError, CommonErrors, isAppError, toAppError } from '#libs/errors';
 import { type Logger, runInSpan } from '#libs/observability';
@@ -42,18 +35,18 @@ export function serveCall(definition: GeneratedMethod, door: Door, instance: obj
       if (outcome.error) call.emit('error', outcome.error);
       else call.end();
     };
-    return serve as unknown as handleServerStreamingCall<unknown, unknown> & handleBidiStreamingCall<unknown, unknown>;
+    return serve;
   }
   if (definition.requestStream) {
     const serve: handleClientStreamingCall<unknown, unknown> = async (call, callback) => {
-      const requests = readRequests(call as unknown as AsyncIterable<unknown>);
-      const outcome = await run(call as unknown as ServerCall, async (ctx) => handler(requests, ctx));
+      const requests = readRequests(call);
+      const outcome = await run(call, async (ctx) => handler(requests, ctx));
       callback(outcome.error ?? null, outcome.value);
     };
     return serve;
   }
   const serve: handleUnaryCall<unknown, unknown> = async (call, callback) => {
-    const outcome = await run(call as unknown as ServerCall, async (ctx) => handler(call.request, ctx));
+    const outcome = await run(call, async (ctx) => handler(call.request, ctx));
     callback(outcome.error ?? null, outcome.value);
   };
   return serve;

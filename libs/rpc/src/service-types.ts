@@ -25,7 +25,7 @@ export type AnyMethod = MethodDefinition<unknown, unknown>;
 export function serviceNameOf(definition: GeneratedService): string {
   const [first] = Object.values(definition);
   if (!first) throw new TypeError('the service definition has no methods');
-  return first.path.split('/')[1]!;
+  return first.path.split('/')[1];
 }
 
 export function methodNameOf(path: string): string {

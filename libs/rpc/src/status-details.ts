@@ -65,7 +65,7 @@ function encodeErrorInfo(error: AppError): Uint8Array {
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: String(error.retryAfterMs) }),
   };
   const writer = new BinaryWriter().uint32(tag(1)).string(reason ?? error.code);
-  writer.uint32(tag(2)).string(`${prefix!.toLowerCase().replace(/_/g, '-')}.millrace`);
+  writer.uint32(tag(2)).string(`${prefix.toLowerCase().replace(/_/g, '-')}.millrace`);
   for (const [key, value] of Object.entries(fields)) {
     writer.uint32(tag(3)).bytes(new BinaryWriter().uint32(tag(1)).string(key).uint32(tag(2)).string(value).finish());
   }

@@ -1,113 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Client, credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { service as healthDefinition } from 'grpc-health-check';
-import { AnyWorkspace, Authenticator, mintToken, parsePlatformKey } from '#libs/auth';
-import { currentDeadline, remainingDeadlineMs } from '#libs/clock';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { mintToken, parsePlatformKey } from '#libs/auth';
 import type { ingestion } from '#libs/contracts';
-import { CommonErrors, defineErrors, invalidFields } from '#libs/errors';
-import { currentTrace, HealthRegistry, Metrics, runInSpan, silentLogger } from '#libs/observability';
-import { createRpcClient, Requires, type RpcClient, type RpcContext, RpcController, RpcServer } from '../src';
+import { currentTrace, HealthRegistry, Metrics, runInSpan } from '#libs/observability';
+import { createRpcClient, type RpcClient, type RpcServer } from '../src';
+import { chunk, create, EchoGrpc, header, makeServer, SECRET, until } from './echo-grpc';
 import { EchoService } from './echo-service';
-
-const SpecErrors = defineErrors('RPC_SPEC', { SHELF_FULL: { kind: 'exhausted', retry: 'later', help: 'No room.' } });
-const SECRET = 'a secret that is long enough for HS256';
-
-@RpcController(EchoService)
-class EchoGrpc {
-  seen: {
-    ctx?: RpcContext;
-    trace?: string;
-    remainingMs?: number;
-    produced: number;
-    received: number;
-    calls: number;
-    ended: string[];
-  } = {
-    produced: 0,
-    received: 0,
-    calls: 0,
-    ended: [],
-  };
-  failures = 0;
-
-  async createDataset(request: ingestion.CreateDatasetRequest, ctx: RpcContext): Promise<ingestion.CreateDatasetResponse> {
-    this.seen.ctx = ctx;
-    this.seen.trace = currentTrace()?.traceId;
-    this.seen.remainingMs = currentDeadline() && remainingDeadlineMs();
-    if (request.name === 'hang') await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));
-    if (request.name === 'ignore') await new Promise(() => undefined);
-    if (request.name === 'full') throw SpecErrors.SHELF_FULL('no room on shelf', { shelf: 3 }).withRetryAfter(1500);
-    if (request.name === 'bad') throw invalidFields({ field: 'name', message: 'is bad' });
-    if (request.name === 'bug') throw new TypeError('secret detail');
-    return { dataset: undefined };
-  }
-
-  async *exportDatasetVersion(
-    request: ingestion.ExportDatasetVersionRequest,
-  ): AsyncGenerator<ingestion.ExportDatasetVersionResponse> {
-    const count = Number(request.versionId);
-    try {
-      for (let index = 0; index < Math.abs(count); index += 1) {
-        this.seen.produced += 1;
-        yield { chunk: Buffer.alloc(64 * 1024, index) };
-      }
-      if (count < 0) throw SpecErrors.SHELF_FULL('the disk is full');
-    } finally {
-      this.seen.ended.push('export');
-    }
-  }
-
-  @Requires('admin')
-  async uploadDataset(requests: AsyncIterable<ingestion.UploadDatasetRequest>): Promise<ingestion.UploadDatasetResponse> {
-    try {
-      for await (const request of requests) {
-        this.seen.received += request.chunk?.length ?? 0;
-        if (request.header?.dataset === 'refuse') throw SpecErrors.SHELF_FULL('not now');
-      }
-      this.seen.ended.push('upload whole');
-    } catch (error) {
-      this.seen.ended.push((error as { code: string }).code);
-      throw error;
-    }
-    return { version: undefined };
-  }
-
-  async getDataset(): Promise<ingestion.GetDatasetResponse> {
-    this.seen.calls += 1;
-    if (this.failures > 0) {
-      this.failures -= 1;
-      throw CommonErrors.UNAVAILABLE('not yet');
-    }
-    return { dataset: undefined };
-  }
-}
-
-const header = (dataset: string): ingestion.UploadDatasetRequest => ({
-  header: {
-    dataset,
-    format: 'jsonl',
-    kind: 'DATASET_VERSION_KIND_RAW',
-    parentVersionIds: [],
-    producedBy: '',
-    tags: {},
-    requestId: '',
-    sha256: '',
-    keepRowIds: false,
-    columns: {},
-  } as never,
-  chunk: undefined,
-});
-const chunk = (bytes: number): ingestion.UploadDatasetRequest => ({ header: undefined, chunk: Buffer.alloc(bytes, 1) });
-const create = (name: string) => ({ name, description: '', requestId: '' });
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 describe('rpc', () => {
   const key = parsePlatformKey(SECRET);
@@ -118,23 +17,9 @@ describe('rpc', () => {
   let address: string;
   let client: RpcClient<typeof EchoService>;
 
-  function makeServer(port = 0): RpcServer {
-    return new RpcServer({
-      host: '127.0.0.1',
-      port,
-      messageBytesMax: 1024 * 1024,
-      controllers: [echo],
-      authenticator: new Authenticator({ auth: 'on', authSigningKey: SECRET }),
-      workspaces: new AnyWorkspace(),
-      health,
-      metrics,
-      logger: silentLogger(),
-    });
-  }
-
   beforeAll(async () => {
     echo = new EchoGrpc();
-    server = makeServer();
+    server = makeServer(echo, { health, metrics });
     address = await server.listen();
     client = createRpcClient(EchoService, {
       address,
@@ -306,6 +191,36 @@ describe('rpc', () => {
     expect(new Set(echo.seen.ended)).toEqual(new Set(['COMMON.CANCELLED']));
   });
 
+  it('never takes an upload for a whole one when its connection is cut', async () => {
+    const sockets: Socket[] = [];
+    const proxy = createServer((near) => {
+      const far = connect(Number(address.split(':')[1]), '127.0.0.1');
+      for (const socket of [near, far]) socket.on('error', () => socket.destroy());
+      sockets.push(near, far);
+      near.pipe(far).pipe(near);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const token = await mintToken(key, { subject: 'ada', roles: { '*': 'admin' }, expiresInSeconds: 60 });
+    const cut = createRpcClient(EchoService, {
+      address: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      service: 'spec',
+      token: () => token,
+    });
+    async function* waiting(): AsyncGenerator<ingestion.UploadDatasetRequest> {
+      yield header('x');
+      yield chunk(700);
+      await until(() => echo.seen.ended.length > 0, 'the handler ends');
+    }
+    const upload = cut.uploadDataset(waiting(), settings);
+    await until(() => echo.seen.received === 700, 'the server has read all');
+    for (const socket of sockets) socket.destroy();
+    await expect(upload).rejects.toMatchObject({ code: 'COMMON.UNAVAILABLE' });
+    await until(() => echo.seen.ended.length === 1, 'the handler ends');
+    expect(echo.seen.ended).toEqual(['COMMON.CANCELLED']);
+    cut.close();
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+
   it('repeats idempotent calls only, and a bounded number of times', async () => {
     echo.failures = 2;
     await client.getDataset({ dataset: 'x' }, settings);
@@ -341,104 +256,4 @@ describe('rpc', () => {
       code: 'COMMON.RESOURCE_EXHAUSTED',
     });
   });
-
-  it('answers health and reflection like any gRPC server', async () => {
-    const check = healthDefinition.Check as never as {
-      path: string;
-      requestSerialize: (v: object) => Buffer;
-      responseDeserialize: (b: Buffer) => { status: string };
-    };
-    const raw = new Client(address, credentials.createInsecure());
-    const ask = (name: string): Promise<{ status: string }> =>
-      new Promise((resolve, reject) =>
-        raw.makeUnaryRequest(check.path, check.requestSerialize, check.responseDeserialize, { service: name }, (error, value) =>
-          error ? reject(error) : resolve(value!),
-        ),
-      );
-    expect((await ask('')).status).toBe('NOT_SERVING');
-    health.markStarted();
-    expect((await ask('')).status).toBe('SERVING');
-    expect((await ask('millrace.ingestion.v1.DatasetService')).status).toBe('SERVING');
-    await expect(ask('nobody')).rejects.toMatchObject({ code: status.NOT_FOUND });
-    expect(await listServices(raw)).toEqual(expect.arrayContaining(['millrace.ingestion.v1.DatasetService']));
-    raw.close();
-  });
-
-  it('says in plain trailers what went wrong, for people with grpcurl', async () => {
-    const raw = new Client(address, credentials.createInsecure());
-    const method = EchoService.getDataset;
-    const error = await new Promise<{ code: number; metadata: Metadata }>((resolve) =>
-      raw.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, { dataset: 'x' }, (failed) =>
-        resolve(failed!),
-      ),
-    );
-    expect(error.code).toBe(status.UNAUTHENTICATED);
-    expect(error.metadata.get('millrace-error-code')).toEqual(['COMMON.UNAUTHENTICATED']);
-    raw.close();
-  });
-
-  it('names a taken port', async () => {
-    const second = makeServer(Number(address.split(':')[1]));
-    await expect(second.listen()).rejects.toThrow(`gRPC cannot listen on ${address}: the port is taken`);
-    await second.drain(100);
-  });
-
-  it('refuses a controller that lacks a method, by name', () => {
-    @RpcController(EchoService)
-    class Half {
-      async createDataset(): Promise<unknown> {
-        return {};
-      }
-    }
-    echo = new Half() as never;
-    expect(() => makeServer()).toThrow('Half lacks handlers for exportDatasetVersion, uploadDataset, getDataset');
-  });
-
-  it('drains: finishes what runs, cuts what would run for ever', async () => {
-    echo = new EchoGrpc();
-    const own = makeServer();
-    const ownAddress = await own.listen();
-    const ownClient = createRpcClient(EchoService, {
-      address: ownAddress,
-      service: 'spec',
-      token: () => mintToken(key, { subject: 'a', roles: { '*': 'admin' }, expiresInSeconds: 60 }),
-    });
-    const hanging = ownClient.createDataset(create('ignore'), settings).catch((error: unknown) => error);
-    await until(() => echo.seen.ctx !== undefined, 'the call arrives');
-    const start = performance.now();
-    await own.drain(200);
-    expect(performance.now() - start).toBeLessThan(2000);
-    expect(await hanging).toMatchObject({ name: 'AppError' });
-    await expect(ownClient.createDataset(create('x'), { ...settings, deadlineMs: 1000 })).rejects.toMatchObject({
-      retry: 'later',
-    });
-    ownClient.close();
-  });
 });
-
-// grpcurl's `list`, by hand.
-async function listServices(raw: Client): Promise<string[]> {
-  const file = require.resolve('@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto');
-  const loaded = loadPackageDefinition(loadSync(file)) as unknown as {
-    grpc: {
-      reflection: {
-        v1: {
-          ServerReflection: {
-            service: Record<
-              string,
-              { path: string; requestSerialize: (v: object) => Buffer; responseDeserialize: (b: Buffer) => never }
-            >;
-          };
-        };
-      };
-    };
-  };
-  const method = Object.values(loaded.grpc.reflection.v1.ServerReflection.service)[0]!;
-  const call = raw.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
-  call.write({ listServices: '' });
-  for await (const answer of call as unknown as AsyncIterable<{ listServicesResponse: { service: { name: string }[] } }>) {
-    call.end();
-    return answer.listServicesResponse.service.map((entry) => entry.name);
-  }
-  return [];
-}

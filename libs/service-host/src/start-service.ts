@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import { assertSafeBinding, Authenticator, Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
 import { type ProcessSettings, ServiceSettings } from '#libs/config';
@@ -82,7 +81,7 @@ export async function startService<S extends ProcessSettings>(options: StartOpti
 type Get = <T>(token: unknown) => T;
 
 function prepareHttp(app: NestFastifyApplication, definition: ServiceDefinition, get: Get): void {
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = app.getHttpAdapter().getInstance();
   const shutdown = get<ShutdownSequence>(ShutdownSequence);
   observeRequests(fastify, get(Metrics), get(Logger));
   // Connections that are kept alive would hold the stop: each is told to end with the answer that it waits for.

@@ -24,7 +24,7 @@ export function createBlobStore(url: string, options: BlobStoreOptions = {}): Bl
   if (!match) throw new TypeError(`storage URL ${JSON.stringify(url)} is neither file:///folder nor s3://bucket/prefix`);
   const { S3BlobStore } = loadLazily('./s3-blob-store') as typeof import('./s3-blob-store');
   return new S3BlobStore({
-    bucket: match[1]!,
+    bucket: match[1],
     prefix: match[2] ?? '',
     region: options.s3Region ?? 'us-east-1',
     ...(options.s3Endpoint ? { endpoint: options.s3Endpoint } : {}),

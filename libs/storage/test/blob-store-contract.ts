@@ -43,7 +43,7 @@ export function describeBlobStore(name: string, makeStore: () => BlobStore): voi
       const body = randomBytes(1000);
       const stored = await Promise.all(Array.from({ length: 8 }, () => store.put(body)));
       expect(new Set(stored.map((blob) => blob.sha256)).size).toBe(1);
-      expect(await store.get(stored[0]!.sha256, { bytesMax: 1000 })).toEqual(body);
+      expect(await store.get(stored[0].sha256, { bytesMax: 1000 })).toEqual(body);
     });
 
     it('keeps nothing of a source that breaks off', async () => {

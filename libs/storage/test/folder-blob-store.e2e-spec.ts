@@ -53,7 +53,7 @@ describe('FolderBlobStore', () => {
     await mkdir(model);
     await writeFile(join(model, 'config.json'), '{"layers":3}');
     const { digest, manifest } = await putModelFolder(store, model);
-    const { sha256 } = manifest.files[0]!;
+    const { sha256 } = manifest.files[0];
     await writeFile(pathOf(sha256), '{"layers":4}');
     await expect(fetchModelFolder(store, digest, join(root, 'altered'))).rejects.toMatchObject({
       code: 'STORAGE.CORRUPT',

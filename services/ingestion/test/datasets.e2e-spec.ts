@@ -92,7 +92,7 @@ describe('datasets', () => {
         headers: { 'content-type': 'application/octet-stream' },
         body: cut,
         duplex: 'half',
-      } as RequestInit),
+      }),
     ).rejects.toThrow();
     await expect(client.getDataset({ dataset: 'cut' }, call)).rejects.toMatchObject({ code: 'COMMON.NOT_FOUND' });
     await eventually(async () => {

@@ -82,7 +82,7 @@ describe('doors of ingestion', () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { _row_id: string })._row_id);
     expect(ids[0]).toMatch(/^[0-9a-f]{12}-0$/);
-    expect(ids[1]).toBe(ids[0]!.replace(/-0$/, '-1'));
+    expect(ids[1]).toBe(ids[0].replace(/-0$/, '-1'));
     const latest = await ingest.http('GET', '/dataset-versions/' + encodeURIComponent('twice/latest'), { headers: alpha() });
     expect(latest.body.version).toBe(2);
   });

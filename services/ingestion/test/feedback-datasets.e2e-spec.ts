@@ -156,7 +156,7 @@ describe('feedback datasets', () => {
     await tell(
       'default',
       [accepted('abused', { text: 'a plum', rater: 'honest', correction: 'food' }), ...lies],
-      [lies[0]!.feedbackId],
+      [lies[0].feedbackId],
     );
     const built = await build({ dataset: 'fb-abused', modelName: 'abused' });
     expect((await rowsOf(built.body.version.id as string)).map((row) => row.text)).toEqual(['a plum']);

@@ -30,6 +30,8 @@ export class FakeIngestion {
   /** Exports that never end, until `release`. */
   hangExports = 0;
   exportsStarted = 0;
+  /** Uploads that are committed but never answered. */
+  hangUploads = 0;
   private readonly server = new Server();
   private readonly hanging: ServerWritableStream<unknown, unknown>[] = [];
   private count = 0;
@@ -158,6 +160,10 @@ export class FakeIngestion {
     const version = this.store({ workspace, dataset: header.dataset, lines: bytes.toString('utf8'), kind: header.kind });
     this.uploads.push(header);
     this.uploaded.push(version);
+    if (this.hangUploads > 0) {
+      this.hangUploads--;
+      await new Promise(() => undefined);
+    }
     return version;
   }
 

@@ -87,7 +87,7 @@ export interface CurvePoint {
   jaccard: number;
   removed: number;
   removedShare: number;
-  /** False below .7, where the 32 x 4 bands miss a stated share of the pairs. */
+  /** Every counted pair is verified; true where the search also finds at least 99.98 % of the pairs (J >= .7, no bucket cut). */
   exact: boolean;
   /** Probability that a pair of exactly this Jaccard is found: 1 - (1 - J^4)^32. */
   recall: number;

@@ -154,11 +154,12 @@ export function curveFigure(title: string, points: readonly CurvePoint[], chosen
     point.jaccard,
     point.removed,
     formatPercent(point.removedShare),
-    point.exact ? 'exact' : `about ${formatPercent(point.recall)} of such pairs found`,
+    `finds ${point.recall > 0.9999 ? 'over 99.99 %' : `${(point.recall * 100).toFixed(2)} %`} of such pairs`,
   ]);
   return figure(title, svg, table(title, ['J at least', 'rows removed', 'share', 'how sure'], rows));
 }
 
-export function exactMark(exact: boolean): string {
-  return exact ? '<span class="exact">exact</span>' : '<span class="approx">approximate</span>';
+/** `words` says what "exact" means where it is not simply that. */
+export function exactMark(exact: boolean, words = 'exact'): string {
+  return exact ? `<span class="exact">${escapeHtml(words)}</span>` : '<span class="approx">approximate</span>';
 }

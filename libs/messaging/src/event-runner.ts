@@ -10,6 +10,7 @@ import type { EventHandler, ReceivedEvent } from './events';
 import { claimEvents } from './inbox';
 import { MessagingErrors } from './messaging.errors';
 import type { MessagingMetrics } from './messaging-metrics';
+import type { Slots } from './slots';
 
 /** What running events needs. */
 export interface RunnerTools {
@@ -21,6 +22,8 @@ export interface RunnerTools {
   /** Hard limit of one handler call; below half of a broker session, so that a stuck handler never costs the membership. */
   handlerMsMax: number;
   random: () => number;
+  /** Shared by all consumers of the process: together they must leave connections for requests. */
+  slots: Slots;
 }
 
 /** `done` counts from the front. `later` says why the rest has to wait; `bounded` if it may not wait for ever. */
@@ -94,7 +97,11 @@ export class EventRunner {
     }
   }
 
-  private async attempt(handler: EventHandler, events: ReceivedEvent[]): Promise<void> {
+  private attempt(handler: EventHandler, events: ReceivedEvent[]): Promise<void> {
+    return this.tools.slots.run(() => this.handleOnce(handler, events));
+  }
+
+  private async handleOnce(handler: EventHandler, events: ReceivedEvent[]): Promise<void> {
     const { clock, metrics, unitOfWork, handlerMsMax } = this.tools;
     const startedMs = clock.monotonicMs();
     const work = async (tx: Transaction): Promise<number> => {

@@ -12,6 +12,7 @@ import type { EventConsumer } from './events';
 import { messagingMetrics, registerScrapes, type MessagingMetrics } from './messaging-metrics';
 import { OutboxRelay } from './outbox-relay';
 import { OutboxWaker } from './outbox-waker';
+import { Slots } from './slots';
 
 export interface MessagingOptions {
   service: string;
@@ -30,6 +31,8 @@ export interface MessagingOptions {
   onFatal: (error: unknown) => void;
   /** Partitions that one consumer handles at a time; at most half of the pool. Default 4. */
   partitionsConcurrentMax?: number;
+  /** Handlers that run at a time in this process, over all consumers; the rest of the pool is for requests. Default 1.5 of the above. */
+  handlersConcurrentMax?: number;
   /** Hard limit of one handler call. Default 20 s. */
   handlerSecondsMax?: number;
   /** Longest time that one event may ask for "later"; outages of dependencies do not count. Default 15 min. */
@@ -54,6 +57,7 @@ export class Messaging {
   private readonly waker: OutboxWaker;
   private readonly figures: MessagingMetrics;
   private readonly stopping = new AbortController();
+  private readonly slots: Slots;
   private hosts: ConsumerHost[] = [];
   private replayer?: DeadLetterReplayer;
   private starting?: Promise<void>;
@@ -73,6 +77,8 @@ export class Messaging {
       counted: (code) => this.figures.deadLetters.inc({ code }),
     });
     this.deadLetters = this.letters;
+    const { partitionsConcurrentMax = 4 } = options;
+    this.slots = new Slots(options.handlersConcurrentMax ?? Math.max(1, Math.floor(partitionsConcurrentMax * 1.5)));
   }
 
   /** Begins to consume and to send, in the background; resolves at once. */
@@ -168,7 +174,7 @@ export class Messaging {
   }
 
   private hostTools(): HostTools {
-    const { broker, database, unitOfWork, clock, logger } = this.options;
+    const { broker, database, unitOfWork, clock, logger, partitionsConcurrentMax = 4 } = this.options;
     return {
       broker,
       database,
@@ -179,7 +185,8 @@ export class Messaging {
       metrics: this.figures,
       handlerMsMax: this.handlerMsMax,
       laterMsMax: (this.options.laterSecondsMax ?? 15 * 60) * 1_000,
-      partitionsConcurrentMax: this.options.partitionsConcurrentMax ?? 4,
+      partitionsConcurrentMax,
+      slots: this.slots,
       random: this.options.random ?? Math.random,
       onFatal: (error) => {
         this.fatal = (error as Error).message;

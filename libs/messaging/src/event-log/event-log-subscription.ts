@@ -5,7 +5,7 @@ import type { SubscribeOptions, Subscription } from '../broker';
 import { claimId, type GroupStore, type Member, type Share } from './group-store';
 import type { LogStore, TopicRow } from './log-store';
 import { PartitionWorker } from './partition-worker';
-import { Slots } from './slots';
+import { Slots } from '../slots';
 
 export interface SubscriptionTools {
   log: LogStore;

@@ -5,7 +5,7 @@ import type { BatchOutcome, IncomingMessage, SubscribeOptions } from '../broker'
 import { Signal } from '../signal';
 import type { Claim, GroupStore, Member } from './group-store';
 import type { LogStore, TopicRow } from './log-store';
-import type { Slots } from './slots';
+import type { Slots } from '../slots';
 
 export interface WorkerTools {
   log: LogStore;

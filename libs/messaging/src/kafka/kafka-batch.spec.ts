@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { EachBatchPayload } from 'kafkajs';
+import type { BatchOutcome, MessageBatch } from '../broker';
+import { runKafkaBatch } from './kafka-batch';
+
+describe('one fetched batch of Kafka', () => {
+  let calls: string[];
+  let stale: boolean;
+  const abort = { controller: new AbortController() };
+
+  const payload = (count: number, heartbeat: () => Promise<void> = async () => void calls.push('heartbeat')): EachBatchPayload =>
+    ({
+      batch: {
+        topic: 't',
+        partition: 1,
+        messages: Array.from({ length: count }, (_, n) => ({
+          offset: String(100 + n),
+          key: Buffer.from('k'),
+          value: Buffer.from(String(n)),
+          timestamp: '0',
+          headers: { one: Buffer.from('1'), many: [Buffer.from('a'), Buffer.from('b')] },
+        })),
+      },
+      resolveOffset: (offset: string) => calls.push(`resolve ${offset}`),
+      heartbeat,
+      commitOffsetsIfNecessary: async ({ topics }: { topics: { partitions: { offset: string }[] }[] }) =>
+        void calls.push(`commit ${topics[0].partitions[0].offset}`),
+      pause: () => {
+        calls.push('pause');
+        return () => calls.push('resume');
+      },
+      isRunning: () => true,
+      isStale: () => stale,
+    }) as unknown as EachBatchPayload;
+
+  const run = (batch: EachBatchPayload, onBatch: (batch: MessageBatch) => Promise<BatchOutcome>): Promise<void> =>
+    runKafkaBatch(batch, {
+      options: { group: 'g', topics: ['t'], batchSizeMax: 2, partitionsConcurrentMax: 1, onBatch, onFatal: () => undefined },
+      heartbeatMs: 5,
+      signal: abort.controller.signal,
+      pauseFor: (resume, pauseMs) => {
+        calls.push(`for ${pauseMs}`);
+        resume();
+      },
+      now: () => 0,
+    });
+
+  beforeEach(() => {
+    calls = [];
+    stale = false;
+    abort.controller = new AbortController();
+  });
+
+  it('resolves piece by piece, beats in between, and commits at the end', async () => {
+    await run(payload(3), async ({ messages }) => ({ processed: messages.length }));
+    expect(calls).toEqual(['resolve 101', 'heartbeat', 'resolve 102', 'heartbeat', 'commit 103']);
+  });
+
+  it('commits every 50 messages', async () => {
+    await run(payload(120), async ({ messages }) => ({ processed: messages.length }));
+    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150', 'commit 200', 'commit 220']);
+  });
+
+  it('pauses with what is done committed, and does the same when the handler throws', async () => {
+    await run(payload(4), async () => ({ processed: 1, pauseMs: 70 }));
+    expect(calls).toEqual(['resolve 100', 'pause', 'for 70', 'resume', 'commit 101']);
+    calls = [];
+    await run(payload(4), () => Promise.reject(new TypeError('a bug')));
+    expect(calls).toEqual(['pause', 'for 1000', 'resume']);
+  });
+
+  it('stops between pieces when the partition moved on or the group rebalances', async () => {
+    await run(payload(6), async ({ messages }) => {
+      stale = true;
+      return { processed: messages.length };
+    });
+    expect(calls).toEqual(['resolve 101', 'heartbeat', 'commit 102']);
+    calls = [];
+    stale = false;
+    await run(payload(6), async () => {
+      abort.controller.abort();
+      return { processed: 1 };
+    });
+    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 101']);
+  });
+
+  it('beats while a handler is slow, and hands the rebalance that a beat finds to kafkajs', async () => {
+    let beats = 0;
+    const slow = payload(2, async () => {
+      beats += 1;
+      if (beats >= 2) throw new Error('the group is rebalancing');
+    });
+    const running = run(slow, async ({ messages }) => {
+      const end = performance.now() + 2_000;
+      while (beats < 2 && performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
+      return { processed: messages.length };
+    });
+    await expect(running).rejects.toThrow('rebalancing');
+    expect(calls).toEqual(['resolve 101']);
+  });
+
+  it('gives headers as text, the last of repeated ones', async () => {
+    let batch: MessageBatch | undefined;
+    await run(payload(1), async (got) => {
+      batch = got;
+      return { processed: 1 };
+    });
+    expect(batch?.messages[0]).toMatchObject({ offset: '100', key: 'k', headers: { one: '1', many: 'b' }, time: new Date(0) });
+  });
+});

@@ -6,6 +6,8 @@ export interface Opinion {
   raterHash: string;
   /** Key of the normalised input: equal questions share it. */
   inputKey: string;
+  /** Opinions are compared within a metric only: a helpful answer may be wrong. */
+  metric?: string;
   servedLabel: string;
   right: boolean;
   /** What the answer should have been, where the rater said so. */
@@ -36,6 +38,7 @@ interface Vote {
 }
 
 const ROUNDS = 4;
+const SEPARATOR = '\u0000';
 
 /**
  * Agreement of each rater with the others, leave-one-out. Round one gives every rater the same total influence, however much
@@ -52,7 +55,8 @@ export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<s
   let scores = new Map<string, RaterScore>();
   for (let round = 0; round < ROUNDS; round += 1) {
     scores = new Map([...counts].map(([rater, votes]) => [rater, emptyScore(rater, votes)]));
-    for (const [inputKey, votes] of inputs) scoreInput(votes, { weights, scores, known: known.get(inputKey) });
+    for (const [key, votes] of inputs)
+      scoreInput(votes, { weights, scores, known: known.get(key.slice(key.indexOf(SEPARATOR) + 1)) });
     weights = new Map([...scores].map(([rater, score]) => [rater, influence(score)]));
   }
   for (const score of scores.values()) {
@@ -78,8 +82,9 @@ function emptyScore(raterHash: string, votes: number): RaterScore {
 function votesByInput(opinions: readonly Opinion[]): Map<string, Vote[]> {
   const inputs = new Map<string, Map<string, Vote>>();
   for (const opinion of opinions) {
-    const votes = inputs.get(opinion.inputKey) ?? new Map<string, Vote>();
-    inputs.set(opinion.inputKey, votes);
+    const key = (opinion.metric ?? '') + SEPARATOR + opinion.inputKey;
+    const votes = inputs.get(key) ?? new Map<string, Vote>();
+    inputs.set(key, votes);
     votes.set(opinion.raterHash, {
       raterHash: opinion.raterHash,
       feedbackId: opinion.feedbackId,

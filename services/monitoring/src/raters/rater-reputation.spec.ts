@@ -108,6 +108,24 @@ describe('rater reputation', () => {
     expect(caught).toBe(180);
   });
 
+  it('compares within a metric only', () => {
+    const about = (metric: string, rater: string, right: boolean): Opinion[] =>
+      Array.from({ length: 60 }, (_, input) => ({
+        feedbackId: `${metric}/${rater}/${input}`,
+        raterHash: rater,
+        inputKey: `i${input}`,
+        metric,
+        servedLabel: 'plant',
+        right,
+        impossible: false,
+      }));
+    const crowd = Array.from({ length: 9 }, (_, rater) => about('correct', `r${rater}`, true).slice(0, 12)).flat();
+    const critic = (metric: string): string | undefined =>
+      assessRaters([...crowd, ...about(metric, 'critic', false)], new Map()).find((each) => each.raterHash === 'critic')?.state;
+    expect(critic('helpful')).toBe('trusted');
+    expect(critic('correct')).toBe('quarantined');
+  });
+
   it('says why, with figures and samples', () => {
     const liar = assessRaters(simulate(DEMO, seededRandom(53)), new Map()).find((found) => found.raterHash === 'liar-0');
     expect(liar?.state).toBe('quarantined');

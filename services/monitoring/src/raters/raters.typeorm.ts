@@ -36,7 +36,7 @@ export class TypeormRaters extends RatersRepository {
   async opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]> {
     const rows = await db.query<Opinion & { correction: string }>(
       `select * from (
-         select f.id as "feedbackId", f.rater_hash as "raterHash",
+         select f.id as "feedbackId", f.rater_hash as "raterHash", f.metric,
            coalesce(nullif(f.input_key, ''), i.input_key, f.inference_id) as "inputKey",
            coalesce(nullif(f.output_text, ''), i.output_text, '') as "servedLabel", f.good as right, f.correction, f.impossible
          from feedback f

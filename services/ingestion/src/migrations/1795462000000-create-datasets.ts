@@ -52,24 +52,28 @@ export class CreateDatasets1795462000000 implements MigrationInterface {
         primary key (workspace, version_id, part, first_ordinal),
         foreign key (workspace, version_id) references dataset_versions (workspace, id)
       )`);
-    await runner.query(`
-      create table uploads (
-        workspace text not null,
-        id uuid not null,
-        dataset text not null,
-        state text not null check (state in ('committed', 'refused')),
-        version_id uuid,
-        code text not null default '',
-        message text not null default '',
-        bytes_read bigint not null,
-        rows_read bigint not null,
-        created_by text not null,
-        create_time timestamptz not null,
-        primary key (workspace, id)
-      )`);
+    await createUploads(runner);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('drop table uploads, dataset_chunks, dataset_versions, datasets');
   }
+}
+
+async function createUploads(runner: QueryRunner): Promise<void> {
+  await runner.query(`
+    create table uploads (
+      workspace text not null,
+      id uuid not null,
+      dataset text not null,
+      state text not null check (state in ('committed', 'refused')),
+      version_id uuid,
+      code text not null default '',
+      message text not null default '',
+      bytes_read bigint not null,
+      rows_read bigint not null,
+      created_by text not null,
+      create_time timestamptz not null,
+      primary key (workspace, id)
+    )`);
 }

@@ -6,7 +6,7 @@ import { answerOfEvents, answerOfJson, cutToBytes, type Answer } from './answer-
 import type { StreamedAnswer } from './answer-sinks';
 import { inputText } from './completion-request';
 import { toOpenAiAnswer } from './openai-errors';
-import type { Exchange } from './proxy-completion';
+import type { Exchange } from './exchange';
 import { lastUsage, type Usage } from './sse-filter';
 
 interface Outcome {

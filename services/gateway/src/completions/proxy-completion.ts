@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Ids } from '#libs/clock';
 import { CommonErrors } from '#libs/errors';
@@ -8,45 +7,16 @@ import { GatewaySettings } from '../config';
 import { BackendAccess } from '../deployments/backend-access';
 import { BackendPools } from '../deployments/backend-pools';
 import { RoutingStore } from '../routing/routing-store';
-import { chooseTarget, type ChosenTarget, type EndpointRoute, type RoutingSnapshot } from '../routing/routing-snapshot';
+import { chooseTarget } from '../routing/routing-snapshot';
 import { userHash } from '../routing/sticky-assignment';
 import { StreamedAnswer, WholeAnswer } from './answer-sinks';
 import { BackendCall, type BackendHead } from './backend-call';
-import { backendBody, parseCompletionRequest, type CompletionRequest, type Operation } from './completion-request';
+import { backendBody, parseCompletionRequest, type Operation } from './completion-request';
 import { CompletionErrors } from './completions.errors';
 import { toErrorEvent } from './openai-errors';
 import { passOnError } from './backend-errors';
+import type { ClientCall, Exchange } from './exchange';
 import { FinishedRequests } from './finished-requests';
-
-/** A request as its door hands it over. The answer is written to `response`, unless execute throws: then nothing was written. */
-export interface ClientCall {
-  operation: Operation;
-  workspace: string;
-  body: Buffer;
-  headers: IncomingHttpHeaders;
-  requestId: string;
-  /** performance.now() when its headers had arrived, and when its body had. */
-  arrivedMs: number;
-  bodyMs: number;
-  response: ServerResponse;
-  /** Called right before the first byte is written. */
-  takeOver(): void;
-}
-
-/** What is known of one request on its way. */
-export interface Exchange {
-  call: ClientCall;
-  request: CompletionRequest;
-  route: EndpointRoute;
-  chosen: ChosenTarget;
-  snapshot: RoutingSnapshot;
-  inferenceId: string;
-  userHash: string;
-  requestTime: Date;
-  /** performance.now() when the backend was called, and when its answer had ended. */
-  calledMs: number;
-  answeredMs: number;
-}
 
 const PATHS: Record<Operation, string> = { chat: '/v1/chat/completions', text_completion: '/v1/completions' };
 
@@ -64,7 +34,6 @@ export class ProxyCompletion {
 
   async execute(call: ClientCall): Promise<void> {
     const exchange = this.route(call);
-    let timer: NodeJS.Timeout | undefined;
     let current: BackendCall | undefined;
     let ended: Error | undefined;
     const endWith = (reason: Error): void => {
@@ -75,7 +44,7 @@ export class ProxyCompletion {
       if (!call.response.writableFinished) endWith(CommonErrors.CANCELLED('the caller went away'));
     };
     call.response.once('close', onClose);
-    timer = setTimeout(() => {
+    const timer = setTimeout(() => {
       endWith(CompletionErrors.BACKEND_TIMEOUT(`no complete answer within ${exchange.route.timeoutSeconds} s`));
     }, exchange.route.timeoutSeconds * 1000);
     try {

@@ -12,6 +12,7 @@ import { ApprovalSweeper } from './approvals/approval-sweeper';
 import { ApprovalsHttp } from './approvals/approvals.http';
 import { ApprovalsRepository } from './approvals/approvals.repository';
 import { ApprovalsTypeorm } from './approvals/approvals.typeorm';
+import { CheckAliasPolicy } from './approvals/check-alias-policy';
 import { CloseApprovals } from './approvals/close-approvals';
 import { DecideApproval } from './approvals/decide-approval';
 import { ExpireApprovals } from './approvals/expire-approvals';
@@ -48,6 +49,7 @@ import { ModelsHttp } from './models/models.http';
 import { ModelsRepository, VersionsRepository } from './models/models.repository';
 import { ModelsTypeorm } from './models/models.typeorm';
 import { RegisterModelVersion } from './models/register-model-version';
+import { ResolveSource } from './models/resolve-source';
 import { VersionsTypeorm } from './models/versions.typeorm';
 import { PagesHttp } from './pages/pages.http';
 import { RegistryMetrics } from './registry.metrics';
@@ -84,6 +86,7 @@ const models = [
   ChangeRegisteredModel,
   FindModels,
   RegisterModelVersion,
+  ResolveSource,
   ChangeModelVersion,
   FindVersions,
   BrowseModels,
@@ -92,6 +95,7 @@ const aliases = [MoveAlias, SetAlias, DeleteAlias, SetAliasPolicy, ReadAliases];
 const approvals = [
   RequestAliasMove,
   OpenApproval,
+  CheckAliasPolicy,
   DecideApproval,
   CloseApprovals,
   ExpireApprovals,

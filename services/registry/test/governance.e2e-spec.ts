@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { gateway, registry, training } from '#libs/contracts';
-import { newId } from '#libs/clock';
+import { gateway, registry } from '#libs/contracts';
 import { Database } from '#libs/persistence';
 import { createRpcClient, type RpcClient } from '#libs/rpc';
 import { eventually, type TestService } from '#libs/testing';
 import { ExpireApprovals } from '../src/approvals/expire-approvals';
-import { evaluationSucceeded, Events, HttpCaller, jobSucceeded, publish, startRegistry, tokenFor } from './harness';
+import { Events, HttpCaller, jobSucceeded, outboxOf, publish, publishEvaluation, startRegistry, tokenFor } from './harness';
 
 type Models = RpcClient<typeof registry.ModelServiceService>;
-type Experiments = RpcClient<typeof registry.ExperimentServiceService>;
 
 jest.setTimeout(30_000);
 
@@ -20,7 +18,6 @@ describe('governance', () => {
   let bob: HttpCaller;
   let eve: HttpCaller;
   let models: Models;
-  let experiments: Experiments;
 
   beforeAll(async () => {
     service = await startRegistry();
@@ -28,11 +25,9 @@ describe('governance', () => {
     bob = http.as({ token: await tokenFor('bob@example.org', 'approver') });
     eve = http.as({ token: await tokenFor('eve@example.org', 'editor') });
     models = createRpcClient(registry.ModelServiceService, { address: service.grpcAddress, service: 'spec' });
-    experiments = createRpcClient(registry.ExperimentServiceService, { address: service.grpcAddress, service: 'spec' });
   }, 60_000);
   afterAll(async () => {
     models.close();
-    experiments.close();
     await service.close();
   });
 
@@ -45,130 +40,12 @@ describe('governance', () => {
       return versions.find((version) => version.modelManifestDigest === digest) ?? false;
     });
   };
-  const evaluate = async (digest: string, accuracy: number): Promise<void> => {
-    const data = evaluationSucceeded(digest, accuracy);
-    await publish(service, Events.EvaluationSucceeded, { aggregateId: data.evaluationJobId, data });
-    await eventually(
-      async () =>
-        (await service.get(Database).query('SELECT 1 FROM evaluations WHERE evaluation_job_id = $1', [data.evaluationJobId]))
-          .length > 0,
-    );
-  };
+  const evaluate = (digest: string, accuracy: number): Promise<void> => publishEvaluation(service, digest, accuracy);
   const pointsTo = async (name: string, alias: string): Promise<number> => {
     const answer = await http.get(`/api/v1/models/${name}/aliases/${alias}`);
     return answer.body.version;
   };
-  const eventsOf = async (type: string): Promise<{ payload: Record<string, unknown> }[]> => {
-    const rows = await service
-      .get(Database)
-      .query<{ payload: string }>('SELECT payload FROM outbox WHERE type = $1 ORDER BY position', [type]);
-    return rows.map((row) => ({ payload: JSON.parse(row.payload) as Record<string, unknown> }));
-  };
-
-  it('records a job as run and version with lineage, once, with its curve before it ends', async () => {
-    const job = jobSucceeded({ registeredModelName: 'lineage', modelManifestDigest: '1'.repeat(64), pipelineRunId: 'pr-1' });
-    const { jobId } = job;
-    await publish(service, Events.JobQueued, {
-      aggregateId: jobId,
-      data: { jobId, displayName: 'nightly', registeredModelName: 'lineage', pipelineRunId: 'pr-1' },
-    });
-    await publish(service, Events.JobStarted, {
-      aggregateId: jobId,
-      data: { jobId, attempt: 1, executor: 'child', resumedFromStep: '0' },
-    });
-    for (const [step, loss] of [
-      [10, 2.5],
-      [20, 1.5],
-    ] as const) {
-      const data = { jobId, attempt: 1, step: String(step), stepsTotal: '1200', loss, learningRate: 0.1, tokensPerSecond: 5 };
-      await publish(service, Events.JobProgressed, { aggregateId: jobId, data });
-    }
-    const runId = jobId.replaceAll('-', '');
-    const curve = await eventually(async () => {
-      const { metrics } = await experiments.listMetricHistory({ runId, key: 'loss', pageSize: 0, pageToken: '' }, call);
-      return metrics.length === 2 ? metrics : false;
-    });
-    expect(curve.map(({ step, value }) => [step, value])).toEqual([
-      ['10', 2.5],
-      ['20', 1.5],
-    ]);
-    expect((await experiments.getRun({ runId }, call)).run).toMatchObject({
-      status: registry.RunStatus.RUN_STATUS_RUNNING,
-      name: 'nightly',
-    });
-
-    // Evidence may come before the version.
-    await evaluate('1'.repeat(64), 0.7);
-    await publish(service, Events.JobSucceeded, { aggregateId: jobId, data: job });
-    // The same fact again, as another event: a relay of an older outbox, or an operator's replay.
-    await publish(service, Events.JobSucceeded, { aggregateId: jobId, data: job });
-    await publish(service, Events.JobSucceeded, { aggregateId: 'x', data: jobSucceeded({ registeredModelName: 'marker' }) });
-    await eventually(async () => (await http.get('/api/v1/models/marker/versions')).body.items.length === 1);
-    const { versions } = await models.listModelVersions({ modelName: 'lineage', pageSize: 0, pageToken: '' }, call);
-    expect(versions).toHaveLength(1);
-    expect(versions[0]).toMatchObject({
-      version: 1,
-      runId,
-      lineage: {
-        jobId,
-        baseModelName: 'tiny-base',
-        seed: '7',
-        inputs: [`train:dv-1:${'b'.repeat(64)}`],
-        recipeRunId: 'recipe-run-1',
-      },
-      evaluations: [{ slice: 'period-1', metric: 'accuracy', value: 0.7, rows: '700', baselines: { majority: 0.2 } }],
-    });
-    const run = (await http.mlflow('GET', `runs/get?run_id=${runId}`)).body.run;
-    expect(run.info).toMatchObject({ status: 'FINISHED', run_name: 'glossary triage', user_id: 'ann@example.org' });
-    expect(run.data.params).toEqual(
-      expect.arrayContaining([
-        { key: 'steps', value: '1200' },
-        { key: 'seed', value: '7' },
-      ]),
-    );
-    expect(run.data.metrics).toEqual(expect.arrayContaining([expect.objectContaining({ key: 'period-1.accuracy', value: 0.7 })]));
-    expect(run.inputs.dataset_inputs[0].dataset).toMatchObject({ name: 'dv-1', digest: 'b'.repeat(36) });
-    const registered = (await eventsOf(Events.ModelVersionRegistered.type)).filter(
-      ({ payload }) => payload['modelName'] === 'lineage',
-    );
-    expect(registered.map(({ payload }) => payload)).toEqual([
-      expect.objectContaining({ version: 1, jobId, pipelineRunId: 'pr-1' }),
-    ]);
-  });
-
-  // Found by this suite: two jobs that are the first of an experiment both tried to make it, and one was put aside.
-  it('records racing jobs of a new experiment, all of them', async () => {
-    const jobs = Array.from({ length: 8 }, () =>
-      jobSucceeded({ registeredModelName: 'racing-jobs', experimentName: 'racing-experiment' }),
-    );
-    await Promise.all(jobs.map((data) => publish(service, Events.JobSucceeded, { aggregateId: data.jobId, data })));
-    const versions = await eventually(async () => {
-      const answer = await http.get('/api/v1/models/racing-jobs/versions');
-      return answer.body.items?.length === jobs.length && answer.body.items;
-    });
-    expect(versions.map((one: { version: number }) => one.version)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
-  });
-
-  it('marks the run of a failed job, whatever came before', async () => {
-    const jobId = newId();
-    await publish(service, Events.JobFailed, {
-      aggregateId: jobId,
-      data: {
-        jobId,
-        attempts: 3,
-        failureClass: training.FailureClass.FAILURE_CLASS_OUT_OF_MEMORY,
-        code: 'TRAINING.OOM',
-        message: 'out of memory',
-        pipelineRunId: '',
-      },
-    });
-    const run = await eventually(async () => {
-      const answer = await http.mlflow('GET', `runs/get?run_id=${jobId.replaceAll('-', '')}`);
-      return answer.status === 200 && answer.body.run;
-    });
-    expect(run.info.status).toBe('FAILED');
-    expect(run.data.tags).toEqual(expect.arrayContaining([{ key: 'millrace.failure_code', value: 'TRAINING.OOM' }]));
-  });
+  const eventsOf = (type: string) => outboxOf(service, type);
 
   it('moves a protected alias only with evidence and with another person', async () => {
     const [v1, v2] = ['2', '3'].map((digit) => digit.repeat(64)) as [string, string];
@@ -314,8 +191,8 @@ describe('governance', () => {
       await http.get('/api/v1/models/raced/aliases/champion/history')
     ).body.items.reverse();
     history.slice(1).forEach((interval, index) => {
-      expect(interval.validFrom).toBe(history[index]!.validTo);
-      expect(interval.version).not.toBe(history[index]!.version);
+      expect(interval.validFrom).toBe(history[index].validTo);
+      expect(interval.version).not.toBe(history[index].version);
     });
     expect(await pointsTo('raced', 'champion')).toBe(history.at(-1)!.version);
     const moved = (await eventsOf(Events.AliasMoved.type)).filter(({ payload }) => payload['modelName'] === 'raced');
@@ -355,7 +232,7 @@ describe('governance', () => {
     );
     await db.query("UPDATE audit_entries SET actor = 'mallory' WHERE workspace = 'default' AND sequence = 3");
     expect((await models.verifyAudit({}, call)).brokenSequence).toBe('3');
-    await db.query("UPDATE audit_entries SET actor = $1 WHERE workspace = 'default' AND sequence = 3", [before!.actor]);
+    await db.query("UPDATE audit_entries SET actor = $1 WHERE workspace = 'default' AND sequence = 3", [before.actor]);
     expect((await models.verifyAudit({}, call)).intact).toBe(true);
     await db.query(
       "DELETE FROM audit_entries WHERE workspace = 'default' AND sequence = (SELECT max(sequence) FROM audit_entries WHERE workspace = 'default')",

@@ -4,8 +4,8 @@ import { Events, training } from '#libs/contracts';
 import type { EventDefinition } from '#libs/contracts';
 import { newId } from '#libs/clock';
 import { EventPublisher } from '#libs/messaging';
-import { UnitOfWork } from '#libs/persistence';
-import { startTestService, type TestService } from '#libs/testing';
+import { Database, UnitOfWork } from '#libs/persistence';
+import { eventually, startTestService, type TestService } from '#libs/testing';
 import { AppModule } from '../src/app.module';
 import { RegistrySettings } from '../src/config';
 import { migrations } from '../src/migrations';
@@ -141,6 +141,23 @@ export function evaluationSucceeded(manifestDigest: string, accuracy: number, sl
     pipelineRunId: '',
     endTime: new Date(),
   };
+}
+
+/** Lets an evaluation job report, and waits until the registry has it. */
+export async function publishEvaluation(service: TestService, manifestDigest: string, accuracy: number): Promise<void> {
+  const data = evaluationSucceeded(manifestDigest, accuracy);
+  await publish(service, Events.EvaluationSucceeded, { aggregateId: data.evaluationJobId, data });
+  await eventually(async () => {
+    const sql = 'SELECT 1 FROM evaluations WHERE evaluation_job_id = $1';
+    return (await service.get(Database).query(sql, [data.evaluationJobId])).length > 0;
+  });
+}
+
+/** Facts of one type that the registry told, oldest first. */
+export async function outboxOf(service: TestService, type: string): Promise<{ payload: Record<string, unknown> }[]> {
+  const sql = 'SELECT payload FROM outbox WHERE type = $1 ORDER BY position';
+  const rows = await service.get(Database).query<{ payload: string }>(sql, [type]);
+  return rows.map((row) => ({ payload: JSON.parse(row.payload) as Record<string, unknown> }));
 }
 
 export { Events };

@@ -117,7 +117,7 @@ export class ApprovalsTypeorm extends ApprovalsRepository {
       'UPDATE approvals SET event_version = event_version + 1 WHERE workspace = $1 AND id = $2 RETURNING event_version',
       [workspace, id],
     );
-    return Number(row!.event_version);
+    return Number(row.event_version);
   }
 
   async lockDue(tx: Transaction, now: Date, limit: number): Promise<{ workspace: string; id: string }[]> {

@@ -36,14 +36,14 @@ describe('audit chain', () => {
     ['action', { action: 'alias.deleted' }],
   ])('finds a changed %s', (_field, change) => {
     const entries = chain(5);
-    entries[2] = { ...entries[2]!, ...change };
+    entries[2] = { ...entries[2], ...change };
     expect(findBreak('default', start, entries)).toBe(3);
   });
 
   it('finds a removed entry, a swapped one and one moved from another workspace', () => {
     const entries = chain(4);
-    expect(findBreak('default', start, [entries[0]!, entries[2]!, entries[3]!])).toBe(2);
-    expect(findBreak('default', start, [entries[1]!, entries[0]!])).toBe(1);
+    expect(findBreak('default', start, [entries[0], entries[2], entries[3]])).toBe(2);
+    expect(findBreak('default', start, [entries[1], entries[0]])).toBe(1);
     expect(findBreak('other', start, entries)).toBe(1);
   });
 

@@ -40,7 +40,7 @@ export class AuditTypeorm extends AuditLog {
     );
     const entry = chainEntry(
       workspace,
-      { sequence: Number(head!.sequence), hash: head!.hash },
+      { sequence: Number(head.sequence), hash: head.hash },
       { ...record, actor: caller.actor, time: this.clock.now() },
     );
     await tx.query(`INSERT INTO audit_entries (workspace, ${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, [

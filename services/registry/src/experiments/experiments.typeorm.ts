@@ -72,7 +72,7 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
        ON CONFLICT (workspace) DO UPDATE SET last_id = c.last_id + 1 RETURNING last_id`,
       [workspace],
     );
-    const id = counter!.last_id;
+    const id = counter.last_id;
     const location = experiment.artifactLocation || defaultArtifactLocation(id);
     const rows = await tx.query(
       `INSERT INTO experiments (workspace, id, name, artifact_location, creation_ms, last_update_ms) VALUES ($1, $2, $3, $4, $5, $5)
@@ -180,20 +180,20 @@ function clauseSql(clause: FilterClause, params: SqlParams): string {
     return keyValueSql('experiment_tags', 'kv.workspace = e.workspace AND kv.experiment_id = e.id', clause, params);
   }
   // Ids are numbers in the table and quoted strings in the language.
-  const column = clause.key === 'experiment_id' ? 'e.id::text' : ATTRIBUTES[clause.key]!.sql;
+  const column = clause.key === 'experiment_id' ? 'e.id::text' : ATTRIBUTES[clause.key].sql;
   return compareSql(column, clause, params);
 }
 
 function orderTerms(search: ExperimentSearch): OrderTerm[] {
-  const asked = search.orderBy.map(({ key, descending }) => ({ ...ATTRIBUTES[key]!, descending }));
+  const asked = search.orderBy.map(({ key, descending }) => ({ ...ATTRIBUTES[key], descending }));
   if (asked.length === 0) {
     return [
-      { ...ATTRIBUTES['creation_time']!, descending: true },
-      { ...ATTRIBUTES['experiment_id']!, descending: false },
+      { ...ATTRIBUTES['creation_time'], descending: true },
+      { ...ATTRIBUTES['experiment_id'], descending: false },
     ];
   }
   if (search.orderBy.some(({ key }) => key === 'experiment_id')) return asked;
-  return [...asked, { ...ATTRIBUTES['experiment_id']!, descending: true }];
+  return [...asked, { ...ATTRIBUTES['experiment_id'], descending: true }];
 }
 
 function toExperiment(row: ExperimentRow): Experiment {

@@ -151,10 +151,10 @@ export function resolveIdentifier(
   attributes: readonly string[] = Object.keys(grammar.attributes),
 ): { entity: FilterEntity; key: string } {
   const [, prefix, tail] = /^([^.`"]+|`[^`]*`|"[^"]*")(?:\.(.*))?$/s.exec(identifier) ?? [identifier, identifier];
-  const entityName = tail === undefined ? 'attribute' : unquote(prefix!);
+  const entityName = tail === undefined ? 'attribute' : unquote(prefix);
   const entity = Object.hasOwn(grammar.entities, entityName) ? grammar.entities[entityName] : undefined;
   if (entity === undefined) throw invalidParameter(`Invalid entity type '${entityName}'. ${grammar.entitiesText}`);
-  const written = unquote(tail ?? prefix!);
+  const written = unquote(tail ?? prefix);
   const key = entity === 'attribute' ? (grammar.synonyms?.[written] ?? written) : written;
   if (entity === 'attribute' && !attributes.includes(key)) {
     throw invalidParameter(`Invalid attribute key '${key}' specified. Valid keys are '${pythonSet(attributes)}'`);

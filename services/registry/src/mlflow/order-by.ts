@@ -44,7 +44,7 @@ function splitDirection(clause: string): { name: string; descending: boolean } {
   if (direction !== 'asc' && direction !== 'desc') {
     throw invalidParameter(`Invalid ordering key in order_by clause '${clause}'.`);
   }
-  return { name: match[1]!, descending: direction === 'desc' };
+  return { name: match[1], descending: direction === 'desc' };
 }
 
 function orderAttributes(grammar: FilterGrammar): string[] {

@@ -106,7 +106,7 @@ export function parseMetricValue(name: string, value: unknown): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'string') {
     const special = /^([+-]?)(nan|inf(?:inity)?)$/i.exec(value.trim());
-    if (special) return special[2]!.toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
+    if (special) return special[2].toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
     if (value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
   }
   throw wrongType(name, value);
@@ -116,7 +116,7 @@ function checkEnum(name: string, value: unknown, names: readonly string[]): stri
   if (typeof value === 'string' && names.includes(value)) return value;
   // Enums may arrive by number, from 1 (proto2).
   const number = Number(value);
-  if (Number.isInteger(number) && names[number - 1] !== undefined) return names[number - 1]!;
+  if (Number.isInteger(number) && names[number - 1] !== undefined) return names[number - 1];
   throw wrongType(name, value);
 }
 

@@ -73,7 +73,7 @@ export function afterTokenSql(terms: readonly OrderTerm[], token: string, filter
     const equal = terms.slice(0, index).map((before, position) => `${before.sql} = ${places[position]}`);
     return [...equal, `${term.sql} ${term.descending ? '<' : '>'} ${places[index]}`].join(' AND ');
   });
-  const first = terms[0]!;
+  const first = terms[0];
   return `${first.sql} ${first.descending ? '<=' : '>='} ${places[0]} AND (${steps.map((step) => `(${step})`).join(' OR ')})`;
 }
 

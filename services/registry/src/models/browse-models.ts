@@ -52,6 +52,6 @@ export class BrowseModels {
     workspace: string,
     version: Parameters<FindVersions['withEvaluations']>[1][number],
   ): Promise<EvaluatedVersion> {
-    return (await this.findVersions.withEvaluations(workspace, [version]))[0]!;
+    return (await this.findVersions.withEvaluations(workspace, [version]))[0];
   }
 }

@@ -84,8 +84,8 @@ export class ModelsTypeorm extends ModelsRepository {
   ): Promise<{ models: RegisteredModel[]; nextPageToken: string }> {
     const params = new SqlParams(workspace, search.limit + 1);
     const filter = { clauses: search.clauses, orderBy: search.orderBy };
-    const terms = search.orderBy.map(({ key, descending }): OrderTerm => ({ ...ORDER[key]!, descending }));
-    if (!search.orderBy.some(({ key }) => key === 'name')) terms.push({ ...ORDER['name']!, descending: false });
+    const terms = search.orderBy.map(({ key, descending }): OrderTerm => ({ ...ORDER[key], descending }));
+    if (!search.orderBy.some(({ key }) => key === 'name')) terms.push({ ...ORDER['name'], descending: false });
     const prompts = asksForPrompts(search.clauses);
     const clauses = search.clauses.filter((clause) => prompts || clause.key !== PROMPT_TAG);
     const conditions = [
@@ -158,7 +158,7 @@ export class ModelsTypeorm extends ModelsRepository {
       'UPDATE registered_models SET event_version = event_version + 1 WHERE workspace = $1 AND name = $2 RETURNING event_version',
       [workspace, name],
     );
-    return Number(row!.event_version);
+    return Number(row.event_version);
   }
 
   private nowMs(): number {

@@ -4,19 +4,17 @@ import { Clock } from '#libs/clock';
 import { Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
 import { type Transaction, UnitOfWork } from '#libs/persistence';
-import { AliasesRepository } from '../aliases/aliases.repository';
 import { AuditLog } from '../audit/audit.repository';
 import type { Caller } from '../caller';
 import type { Tag } from '../experiments/experiment';
 import { checkModelName } from '../mlflow/limits';
 import { invalidParameter } from '../registry.errors';
 import { RegistryMetrics } from '../registry.metrics';
-import { RunsRepository } from '../runs/runs.repository';
 import { checkRegistryTag } from './create-registered-model';
 import { isPromptSource, isPromptTagged, type Lineage, type ModelVersion } from './model';
 import { ModelsRepository, VersionsRepository } from './models.repository';
-import { aliasNotFound, modelNotFound, versionNotFound } from './not-found';
-import { checkSource, parseRegisteredSource, type RegisteredSource } from './version-source';
+import { modelNotFound } from './not-found';
+import { ResolveSource } from './resolve-source';
 
 /** A version as a caller of the MLflow doors describes it. */
 export interface VersionToRegister {
@@ -47,8 +45,7 @@ export class RegisterModelVersion {
     private readonly clock: Clock,
     private readonly models: ModelsRepository,
     private readonly versions: VersionsRepository,
-    private readonly aliases: AliasesRepository,
-    private readonly runs: RunsRepository,
+    private readonly resolveSource: ResolveSource,
     private readonly audit: AuditLog,
     private readonly events: EventPublisher,
     private readonly metrics: RegistryMetrics,
@@ -64,7 +61,7 @@ export class RegisterModelVersion {
     return this.uow.run(
       async (tx) => {
         const place = { source: input.source, storageLocation: input.source };
-        const resolved = isPrompt ? place : await this.resolve(tx, caller.workspace, input);
+        const resolved = isPrompt ? place : await this.resolveSource.execute(tx, caller.workspace, input);
         return this.within(tx, caller, { ...input, ...resolved }, NOT_TRAINED);
       },
       { label: 'register-model-version' },
@@ -108,45 +105,5 @@ export class RegisterModelVersion {
     });
     tx.afterCommit(() => this.metrics.versionsRegistered.inc({ origin: registered.jobId === '' ? 'client' : 'training' }));
     return registered;
-  }
-
-  // `models:/name/v` stands for the place of that version, so that copies outlive the original's registration.
-  private async resolve(
-    tx: Transaction,
-    workspace: string,
-    input: VersionToRegister,
-  ): Promise<{ source: string; storageLocation: string; runId?: string }> {
-    const registered = parseRegisteredSource(input.source);
-    if (registered) {
-      const origin = await this.origin(tx, workspace, registered);
-      if (input.runId !== '' && input.runId !== origin.runId) {
-        throw invalidParameter(
-          `Invalid model version source: '${input.source}'. The run_id and model_id request parameters must match the referenced model version.`,
-        );
-      }
-      const source = `models:/${origin.modelName}/${origin.version}`;
-      return { source, storageLocation: origin.storageLocation, runId: origin.runId };
-    }
-    const run = input.runId === '' ? undefined : await this.runs.findInfo(tx, workspace, input.runId);
-    checkSource(input.source, run, input.runId);
-    const [, path] = /^runs:\/[^/]+(\/.*)?$/.exec(input.source) ?? [];
-    const storageLocation = input.source.startsWith('runs:/') && run ? `${run.artifactUri}${path ?? ''}` : input.source;
-    return { source: input.source, storageLocation };
-  }
-
-  private async origin(tx: Transaction, workspace: string, source: RegisteredSource): Promise<ModelVersion> {
-    const { name, alias } = source;
-    const model = await this.models.find(tx, workspace, name);
-    if (!model) throw modelNotFound(name);
-    if (model.isPrompt) {
-      throw invalidParameter(
-        `Invalid model version source: 'models:/${name}'. Prompt versions cannot be used as model version sources.`,
-      );
-    }
-    const version = source.version ?? (await this.aliases.find(tx, workspace, name, alias!));
-    if (version === undefined) throw aliasNotFound(name, alias!);
-    const origin = await this.versions.find(tx, workspace, name, version);
-    if (!origin) throw versionNotFound(name, version);
-    return origin;
   }
 }

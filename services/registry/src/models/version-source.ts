@@ -14,7 +14,7 @@ export function parseRegisteredSource(source: string): RegisteredSource | undefi
   const match = /^models:\/(?:([^/@]+)\/(\d+)|([^/@]+)@([\w-]+))$/.exec(source);
   if (!match) throw ownerMissing(source, 'model_id');
   if (match[1] !== undefined) return { name: match[1], version: Number(match[2]) };
-  return { name: match[3]!, alias: match[4]! };
+  return { name: match[3], alias: match[4] };
 }
 
 /** Sources from outside: `runs:/<run>/...` only of the run that is named, no way out of a root, no local or proxied place. */

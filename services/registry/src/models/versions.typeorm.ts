@@ -87,9 +87,9 @@ export class VersionsTypeorm extends VersionsRepository {
     await tx.query(
       `INSERT INTO model_version_tags (workspace, model_name, version, key, value)
        SELECT $1, $2, $3, t.key, t.value FROM unnest($4::text[], $5::text[]) AS t (key, value)`,
-      [workspace, version.modelName, row!.version, tags.map((tag) => tag.key), tags.map((tag) => tag.value)],
+      [workspace, version.modelName, row.version, tags.map((tag) => tag.key), tags.map((tag) => tag.value)],
     );
-    return (await this.find(tx, workspace, version.modelName, row!.version))!;
+    return (await this.find(tx, workspace, version.modelName, row.version))!;
   }
 
   async find(db: Queryable, workspace: string, name: string, version: number): Promise<ModelVersion | undefined> {
@@ -244,7 +244,7 @@ export class VersionsTypeorm extends VersionsRepository {
 }
 
 function clauseSql(clause: FilterClause, params: SqlParams): string {
-  if (clause.entity === 'attribute') return compareSql(ATTRIBUTES[clause.key]!.sql, clause, params);
+  if (clause.entity === 'attribute') return compareSql(ATTRIBUTES[clause.key].sql, clause, params);
   const link = 'kv.workspace = v.workspace AND kv.model_name = v.model_name AND kv.version = v.version';
   return keyValueSql('model_version_tags', link, clause, params);
 }
@@ -256,7 +256,7 @@ function orderTerms(search: RegistrySearch): OrderTerm[] {
       : [{ key: 'last_updated_timestamp', descending: true }];
   if (!asked.some(({ key }) => key === 'name')) asked.push({ key: 'name', descending: false });
   if (!asked.some(({ key }) => key === 'version_number')) asked.push({ key: 'version_number', descending: true });
-  return asked.map(({ key, descending }) => ({ ...ATTRIBUTES[key]!, descending }));
+  return asked.map(({ key, descending }) => ({ ...ATTRIBUTES[key], descending }));
 }
 
 function toVersion(row: VersionRow): ModelVersion {

@@ -9,7 +9,7 @@ type Part = string | number | SafeHtml | readonly (SafeHtml | string | number)[]
 
 /** Template tag: every value is escaped, unless it was made by this tag itself. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): SafeHtml {
-  const text = strings.reduce((before, literal, index) => before + render(parts[index - 1]!) + literal);
+  const text = strings.reduce((before, literal, index) => before + render(parts[index - 1]) + literal);
   return new SafeHtml(text);
 }
 
@@ -22,5 +22,5 @@ function render(part: Part): string {
 
 function escapeHtml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
 }

@@ -139,7 +139,7 @@ function checkInput(input: DatasetInput): void {
 
 function paramChanged(runId: string, changed: { key: string; oldValue: string; newValue: string }[], alone: boolean): Error {
   if (alone) {
-    const { key, oldValue, newValue } = changed[0]!;
+    const { key, oldValue, newValue } = changed[0];
     return invalidParameter(
       `Changing param values is not allowed. Param with key='${key}' was already logged with value='${oldValue}'` +
         ` for run ID='${runId}'. Attempted logging new value '${newValue}'.`,

@@ -59,7 +59,7 @@ function clauseSql(clause: FilterClause, params: SqlParams): string {
     case 'dataset':
       return `EXISTS (SELECT 1 FROM run_inputs kv WHERE ${LINK} AND ${compareSql(`kv.${clause.key}`, clause, params)})`;
     case 'attribute':
-      return compareSql(ATTRIBUTES[clause.key]!.sql, clause, params);
+      return compareSql(ATTRIBUTES[clause.key].sql, clause, params);
   }
 }
 
@@ -73,9 +73,9 @@ function metricSql(clause: FilterClause, params: SqlParams): string {
 function orderTerms(orderBy: readonly OrderBy[], joins: string[], params: SqlParams): OrderTerm[] {
   const terms = orderBy.flatMap((order, index) => termsOf(order, `o${index}`, joins, params));
   if (!orderBy.some(({ entity, key }) => entity === 'attribute' && key === 'start_time')) {
-    terms.push({ ...ATTRIBUTES['start_time']!, descending: true });
+    terms.push({ ...ATTRIBUTES['start_time'], descending: true });
   }
-  terms.push({ ...ATTRIBUTES['run_id']!, descending: false });
+  terms.push({ ...ATTRIBUTES['run_id'], descending: false });
   return terms;
 }
 
@@ -83,7 +83,7 @@ function orderTerms(orderBy: readonly OrderBy[], joins: string[], params: SqlPar
 function termsOf(order: OrderBy, alias: string, joins: string[], params: SqlParams): OrderTerm[] {
   const { entity, key, descending } = order;
   if (entity === 'attribute') {
-    const { sql, type } = ATTRIBUTES[key]!;
+    const { sql, type } = ATTRIBUTES[key];
     if (key !== 'end_time') return [{ sql, type, descending }];
     return [
       { sql: `(CASE WHEN ${sql} IS NULL THEN 1 ELSE 0 END)`, type: 'bigint', descending: false },

@@ -134,5 +134,5 @@ const NOUNS = [
 /** A name for a run that came without one, drawn from its id: `calm-otter-417`. */
 export function generatedRunName(runId: string): string {
   const digest = createHash('sha256').update(runId).digest();
-  return `${ADJECTIVES[digest[0]! % ADJECTIVES.length]}-${NOUNS[digest[1]! % NOUNS.length]}-${digest.readUInt16BE(2) % 1000}`;
+  return `${ADJECTIVES[digest[0] % ADJECTIVES.length]}-${NOUNS[digest[1] % NOUNS.length]}-${digest.readUInt16BE(2) % 1000}`;
 }

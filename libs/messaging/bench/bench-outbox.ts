@@ -10,7 +10,7 @@ import type { EventDefinition } from '#libs/contracts';
 import { startEmbeddedPostgres } from '#libs/embedded-postgres';
 import { EventConsumer, EventLogBroker, eventLogMigrations, Messaging, messagingMigrations, onBatch } from '#libs/messaging';
 import { Metrics, silentLogger } from '#libs/observability';
-import { openPersistence, persistenceMigrations, runMigrations } from '#libs/persistence';
+import { openPersistence, persistenceMigrations, runMigrations, type Persistence } from '#libs/persistence';
 
 interface Payload {
   text: string;
@@ -81,19 +81,7 @@ async function measure(databaseUrl: string, eventLogUrl: string): Promise<Record
   });
   messaging.start([consumer]);
   await messaging.started();
-  const publish = (writer: number, count: number): Promise<unknown> =>
-    persistence.unitOfWork.run((tx) =>
-      messaging.publisher.publishMany(
-        tx,
-        Changed,
-        Array.from({ length: count }, (_, n) => ({
-          workspace: 'bench',
-          aggregateId: `${writer}-${n}`,
-          aggregateVersion: 1,
-          data: { text: 'x'.repeat(100) },
-        })),
-      ),
-    );
+  const publish = publisherOf(messaging, persistence);
   const startedMs = performance.now();
   await Promise.all(
     Array.from({ length: WRITERS }, async (_, writer) => {
@@ -123,6 +111,23 @@ async function measure(databaseUrl: string, eventLogUrl: string): Promise<Record
     latencyP95Ms: sorted[Math.floor(sorted.length * 0.95)],
     idleCpuPercentOfCore: idle,
   };
+}
+
+/** Writes `count` events in one transaction. */
+function publisherOf(messaging: Messaging, persistence: Persistence) {
+  return (writer: number, count: number): Promise<unknown> =>
+    persistence.unitOfWork.run((tx) =>
+      messaging.publisher.publishMany(
+        tx,
+        Changed,
+        Array.from({ length: count }, (_, n) => ({
+          workspace: 'bench',
+          aggregateId: `${writer}-${n}`,
+          aggregateVersion: 1,
+          data: { text: 'x'.repeat(100) },
+        })),
+      ),
+    );
 }
 
 /** Processor time of this process while nothing happens, in percent of one core. */

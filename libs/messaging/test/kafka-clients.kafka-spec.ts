@@ -41,9 +41,10 @@ describe('Kafka as other clients use it', () => {
   it.each(['gzip', 'snappy', 'lz4', 'zstd'])('reads batches compressed with %s', async (codec) => {
     const topic = `codec-${codec}-${randomUUID().slice(0, 8)}`;
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: 1, configEntries: [{ name: 'compression.type', value: codec }] }],
     });
+    await eventually(async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length === 1);
     const values = Array.from({ length: 500 }, (_, n) => `${n} ${'the same words again and again '.repeat(5)}`);
     await broker.publish(values.map((value) => ({ topic, key: 'k', value, headers: {} })));
     const seen: string[] = [];

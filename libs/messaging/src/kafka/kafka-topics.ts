@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigResourceTypes, type Admin } from 'kafkajs';
 import type { TopicSpec } from '../broker';
 import { MessagingErrors } from '../messaging.errors';
+import { protocolType } from './kafka-errors';
 
+const LEADERS_MS_MAX = 20_000;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Creates missing topics and sets the retention of all. Refuses another number of partitions: keys would change their place. */
@@ -15,7 +18,7 @@ export async function applyTopics(admin: Admin, topics: readonly TopicSpec[], re
   );
   if (missing.length > 0) {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false, // kafkajs gives up at the first answer of a broker that has not heard of the topic yet
       // -1: the cluster's own default.
       topics: missing.map(({ name, partitions, retentionDays }) => ({
         topic: name,
@@ -24,12 +27,32 @@ export async function applyTopics(admin: Admin, topics: readonly TopicSpec[], re
         configEntries: [{ name: 'retention.ms', value: String(retentionDays * DAY_MS) }],
       })),
     });
+    await waitForLeaders(
+      admin,
+      missing.map((topic) => topic.name),
+    );
   }
   await setRetention(
     admin,
     topics.filter((topic) => existing.has(topic.name)),
   );
   return missing.map((topic) => topic.name);
+}
+
+/** A new topic is known to the controller first and to the other brokers a little later. */
+async function waitForLeaders(admin: Admin, names: string[]): Promise<void> {
+  const end = performance.now() + LEADERS_MS_MAX;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names });
+      if (topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0))) return;
+    } catch (error) {
+      if (protocolType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || performance.now() > end) throw error;
+    }
+    if (performance.now() > end)
+      throw MessagingErrors.BROKER_UNAVAILABLE(`new topics have no leaders after ${LEADERS_MS_MAX} ms`);
+    await delay(50);
+  }
 }
 
 async function refuseOtherPartitions(admin: Admin, topics: readonly TopicSpec[]): Promise<void> {

@@ -36,4 +36,18 @@ describe('fine-tune jobs', () => {
       types.map((_: string, index: number) => index + 1),
     );
   }, 90_000);
+
+  it('shows what waits and what ended in its metrics', async () => {
+    const { id } = await training.create('/jobs', jobBody('definitions/latest', { hyperparameters: { steps: 50_000 } }));
+    await training.awaitState(`/jobs/${id}`, 'running');
+    const scrape = async (): Promise<string> => (await fetch(`${training.service.baseUrl}/metrics`)).text();
+    const text = await scrape();
+    expect(text).toMatch(/^millrace_training_jobs_open\{kind="fine-tune",state="running"\} 1$/m);
+    expect(text).toMatch(/^millrace_training_jobs_unchanged_seconds\{kind="fine-tune",state="running"\} \d/m);
+    expect(text).toMatch(/^millrace_training_attempts_total\{kind="fine-tune",outcome="succeeded"\} 1$/m);
+    expect(text).toMatch(/^# TYPE millrace_training_pipeline_runs_open gauge$/m);
+    await training.call('POST', `/jobs/${id}/cancel`, {});
+    await training.awaitState(`/jobs/${id}`, 'cancelled');
+    expect(await scrape()).not.toMatch(/^millrace_training_jobs_open\{/m);
+  }, 60_000);
 });

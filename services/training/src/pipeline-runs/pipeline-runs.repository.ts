@@ -52,4 +52,6 @@ export abstract class PipelineRunsRepository {
     workspace: string,
     version: { modelName: string; alias: string; modelVersion: number },
   ): Promise<RunKey[]>;
+  /** Runs that have not ended, over all workspaces. */
+  abstract countOpen(db: Queryable): Promise<{ state: RunState; retrying: boolean; count: number }[]>;
 }

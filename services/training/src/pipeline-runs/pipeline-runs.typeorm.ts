@@ -152,6 +152,13 @@ export class PipelineRunsTypeorm extends PipelineRunsRepository {
       [workspace, version.modelName, version.alias, version.modelVersion],
     );
   }
+
+  async countOpen(db: Queryable): Promise<{ state: RunState; retrying: boolean; count: number }[]> {
+    const rows = await db.query<{ state: RunState; retrying: boolean; count: string }>(
+      `select state, last_error <> '' as retrying, count(*) as count from pipeline_runs where end_time is null group by 1, 2`,
+    );
+    return rows.map((row) => ({ ...row, count: Number(row.count) }));
+  }
 }
 
 function toRun(row: RunRow): PipelineRunRecord {

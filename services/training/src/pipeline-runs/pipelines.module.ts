@@ -11,6 +11,7 @@ import { AnswerProposal } from './answer-proposal';
 import { EvaluateRun } from './evaluate-run';
 import { CancelPipelineRun, ForcePipelineGate } from './intervene-in-run';
 import { PipelineRunDriver } from './pipeline-run-driver';
+import { PipelineRunsMetrics } from './pipeline-runs.metrics';
 import { PipelineRunsRepository } from './pipeline-runs.repository';
 import { PipelineRunsTypeorm } from './pipeline-runs.typeorm';
 import { PipelinesGrpc } from './pipelines.grpc';
@@ -37,6 +38,7 @@ import { StepRun } from './step-run';
     EvaluateRun,
     ForcePipelineGate,
     PipelineRunDriver,
+    PipelineRunsMetrics,
     PipelinesGrpc,
     PlanTraining,
     ProposalsConsumer,

@@ -7,6 +7,12 @@ export class TestSettings {
   @Setting({ doc: 'URL of a real S3-compatible server for the S3 adapter.', optional: true })
   millraceTestS3Url?: string;
 
+  @Setting({ doc: 'Program of a real S3-compatible server (versitygw) that the S3 specs start themselves.', optional: true })
+  millraceVersitygw?: string;
+
+  @Setting({ doc: 'Running in CI: an engine that is missing fails its spec.', default: false })
+  millraceCi: boolean;
+
   @Setting({ doc: 'Access key of that server.', default: 'millrace', secret: true })
   millraceTestS3AccessKey: string;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
+import { pooledRandomBytes } from './random-pool';
 import { seededRandom } from './seeded-random';
 
 let lastMs = 0;
@@ -13,7 +13,7 @@ export function newId(): string {
   const nowMs = Date.now();
   if (nowMs > lastMs) {
     lastMs = nowMs;
-    sequence = randomBytes(2).readUInt16BE() & 0x3ff;
+    sequence = pooledRandomBytes(2).readUInt16BE() & 0x3ff;
   } else {
     sequence += 1;
     if (sequence > 0xfff) {
@@ -21,7 +21,7 @@ export function newId(): string {
       sequence = 0;
     }
   }
-  return formatUuid7(lastMs, sequence, randomBytes(8));
+  return formatUuid7(lastMs, sequence, pooledRandomBytes(8));
 }
 
 function formatUuid7(ms: number, counter: number, random: Uint8Array): string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { pooledRandomBytes } from '#libs/clock';
 
 /** Position in a distributed trace, as in W3C Trace Context. */
 export interface Trace {
@@ -30,8 +30,8 @@ export function formatTraceparent(trace: Trace): string {
 /** A trace position of our own: the start of a new trace, or a new span below `parent`. */
 export function newTrace(parent?: Trace): Trace {
   return {
-    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
-    spanId: randomBytes(8).toString('hex'),
+    traceId: parent?.traceId ?? pooledRandomBytes(16).toString('hex'),
+    spanId: pooledRandomBytes(8).toString('hex'),
     sampled: parent?.sampled ?? true,
   };
 }

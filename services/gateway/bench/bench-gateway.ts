@@ -27,11 +27,11 @@ interface Target {
   pid: number;
 }
 
-const options = parseArgs({
+const args = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '3' } },
 }).values;
-const rounds = Number(options.rounds);
-const seconds = Number(options.seconds);
+const rounds = Number(args.rounds);
+const seconds = Number(args.seconds);
 const prompt = 'a definition of some length, '.repeat(20);
 const children: ChildProcess[] = [];
 
@@ -47,11 +47,15 @@ async function main(): Promise<void> {
     }
     const upstream = await child(join(__dirname, 'mock-model.js'), [], {});
     const pipe = await child(join(__dirname, 'bare-pipe.js'), [upstream.url], {});
-    const gateway = await startGateway(postgres.url('millrace_gateway'), upstream.url, folder);
+    const start = (relay: boolean): Promise<Target> =>
+      startGateway({ databaseUrl: postgres.url('millrace_gateway'), backendUrl: upstream.url, folder, relay });
+    // The relay reads the outbox in one replica of a service; serving and relaying are measured apart and together.
+    const gateway = await start(false);
+    const gatewayWithRelay = await start(true);
     const report: Record<string, unknown> = { node: process.versions.node, cores: cpus().length, rounds, seconds };
-    report.sequential = await compare({ pipe, gateway, connections: 1, stream: false });
-    report.saturated = await compare({ pipe, gateway, connections: 32, stream: false });
-    report.streams20Chunks = await compare({ pipe, gateway, connections: 32, stream: true });
+    report.sequential = await compare({ pipe, gateway, gatewayWithRelay }, { connections: 1, stream: false });
+    report.saturated = await compare({ pipe, gateway, gatewayWithRelay }, { connections: 32, stream: false });
+    report.streams20Chunks = await compare({ pipe, gateway, gatewayWithRelay }, { connections: 32, stream: true });
     report.events = await countEvents(postgres.url('millrace_gateway'));
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } finally {
@@ -61,21 +65,23 @@ async function main(): Promise<void> {
   }
 }
 
-async function compare(run: { pipe: Target; gateway: Target; connections: number; stream: boolean }): Promise<unknown> {
-  const results = { pipe: [] as Round[], gateway: [] as Round[] };
+type Name = 'pipe' | 'gateway' | 'gatewayWithRelay';
+
+async function compare(targets: Record<Name, Target>, shape: { connections: number; stream: boolean }): Promise<unknown> {
+  const names: Name[] = ['pipe', 'gateway', 'gatewayWithRelay'];
+  const results: Record<Name, Round[]> = { pipe: [], gateway: [], gatewayWithRelay: [] };
   // Once unmeasured to warm up, then alternating, the order reversed each round.
   for (let round = -1; round < rounds; round += 1) {
-    const order = round % 2 === 0 ? (['pipe', 'gateway'] as const) : (['gateway', 'pipe'] as const);
-    for (const name of order) {
-      const result = await load(run[name], run.connections, run.stream);
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+      const result = await load(targets[name], shape.connections, shape.stream);
       if (round >= 0) results[name].push(result);
     }
   }
   const pipe = median(results.pipe);
   const gateway = median(results.gateway);
+  const gatewayWithRelay = median(results.gatewayWithRelay);
   return {
-    pipe,
-    gateway,
+    ...{ pipe, gateway, gatewayWithRelay },
     cpuRatio: round2(gateway.cpuMicrosPerRequest / pipe.cpuMicrosPerRequest),
     requestsRatio: round2(gateway.requestsPerSecond / pipe.requestsPerSecond),
     addedP50Ms: round2(gateway.p50Ms - pipe.p50Ms),
@@ -120,13 +126,20 @@ async function load(target: Target, connections: number, stream: boolean): Promi
   };
 }
 
-async function startGateway(databaseUrl: string, backendUrl: string, folder: string): Promise<Target> {
+async function startGateway(options: {
+  databaseUrl: string;
+  backendUrl: string;
+  folder: string;
+  relay: boolean;
+}): Promise<Target> {
+  const { databaseUrl, backendUrl, folder, relay } = options;
   const env = {
     DATABASE_URL: databaseUrl,
     RUNTIME_URL: backendUrl,
     STORAGE_URL: `file://${join(folder, 'blobs')}`,
     HTTP_PORT: '0',
     GRPC_PORT: '0',
+    RUN_CONSUMERS: String(relay),
     // Nobody answers there: the alias is set below.
     REGISTRY_GRPC: '127.0.0.1:9',
   };
@@ -136,12 +149,12 @@ async function startGateway(databaseUrl: string, backendUrl: string, folder: str
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name: 'bench', modelUri: 'models:/bench@champion' }),
   });
-  if (created.status !== 201) throw new Error(`the endpoint was not created: ${await created.text()}`);
+  if (created.status !== 201 && created.status !== 409) throw new Error(`the endpoint was not created: ${await created.text()}`);
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   await client.query(
     `insert into deployments (workspace, id, backend_url, model_name, version, manifest_digest, state)
-     values ('default', 'bench-v1', $1, 'bench', 1, 'd', 'ready')`,
+     values ('default', 'bench-v1', $1, 'bench', 1, 'd', 'ready') on conflict do nothing`,
     [backendUrl],
   );
   await client.query(`update endpoints set serving_version = 1, serving_digest = 'd', resolve_due_at = null`);

@@ -11,7 +11,8 @@ import { GatewayMetrics } from '../gateway.metrics';
 import { toInferenceCompleted, type Inference } from './inference';
 import { InferenceQueue, type DropReason } from './inference-queue';
 
-const BATCH = 500;
+// Small enough that writing one does not hold up answers.
+const BATCH = 200;
 const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
 
 /**

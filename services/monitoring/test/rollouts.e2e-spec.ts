@@ -85,6 +85,26 @@ describe('rollouts, raters and isolation', () => {
     expect(JSON.parse(events[events.length - 1].evidenceJson).inputDigest).toBe(promoted[0].evidence.inputDigest);
   }, 60_000);
 
+  it("starts the monitors of an endpoint afresh when a candidate took over: the old reference was the old version's", async () => {
+    const referenceRows = Array.from({ length: 60 }, (_, index) => ({ input: `definition ${index}`, answer: 'plant' }));
+    const body = { name: 'taken-over', kind: 'drift', endpoint: 'triage', modelName: 'glossary', referenceRows };
+    const created = await harness.call('POST', '/api/v1/monitors', body);
+    expect(created.body.baseline).toEqual({ referenceCount: 60, referenceSource: 'given' });
+    const kept = await harness.call('POST', '/api/v1/monitors/taken-over/reset', { reason: 'by hand' });
+    expect(kept.body.baseline).toEqual({ referenceCount: 60, referenceSource: 'given' });
+    const rolloutId = await start();
+    const finished = gateway.RolloutFinished.fromJSON({ rolloutId, endpoint: 'triage', outcome: 'ROLLOUT_OUTCOME_PROMOTED' });
+    await harness.publish(Events.RolloutFinished, [{ key: rolloutId, data: finished, version: 2 }]);
+    await eventually(
+      async () => {
+        const monitor = await harness.get('/api/v1/monitors/taken-over');
+        expect(monitor.baseline).toEqual({});
+        expect(monitor.stateReason).toMatch(/version 2 took over triage|collecting the reference/);
+      },
+      { timeoutMs },
+    );
+  }, 60_000);
+
   it('rolls back a harmful candidate once, and a new step after a promotion starts a new test', async () => {
     const rolloutId = await start();
     await serve(rolloutId, 300, { control: 0.75, candidate: 0.3 });

@@ -28,7 +28,7 @@ export class ChangeMonitor {
       this.idempotency.once(tx, key, async () => {
         const monitor = await this.monitors.lock(tx, workspace, idOrName);
         if (!monitor) throw notFound('monitor', idOrName);
-        if (change.kind === 'reset') return this.resetMonitor.execute(tx, monitor, change.reason);
+        if (change.kind === 'reset') return this.resetMonitor.execute(tx, monitor, { reason: change.reason, relearn: false });
         await this.resolveAlert.execute(tx, monitor, 'the monitor was deleted');
         await this.monitors.delete(tx, workspace, monitor.id);
         return monitor;

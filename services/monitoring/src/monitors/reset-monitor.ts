@@ -8,7 +8,8 @@ import { MonitorsRepository } from './monitors.repository';
 
 /**
  * Starts a monitor afresh: what was seen before does not count any more and its alert ends. A reference or base rate that was
- * given stays; one that was learned is learned again. Done by people, and when another version took over the endpoint.
+ * given stays when a person resets; one that was learned is learned again. When another version takes over the endpoint all
+ * references are learned again: the new version was made for today's traffic, the old reference was the old version's.
  */
 @Injectable()
 export class ResetMonitor {
@@ -19,9 +20,10 @@ export class ResetMonitor {
   ) {}
 
   /** `monitor` must be locked by the transaction. */
-  async execute(tx: Transaction, monitor: Monitor, reason: string): Promise<Monitor> {
+  async execute(tx: Transaction, monitor: Monitor, change: { reason: string; relearn: boolean }): Promise<Monitor> {
+    const { reason } = change;
     const now = this.clock.now();
-    const keep = monitor.baseline.referenceSource === 'given';
+    const keep = !change.relearn && monitor.baseline.referenceSource === 'given';
     if (!keep) await this.monitors.putReferenceRows(tx, monitor, []);
     await this.resolveAlert.execute(tx, monitor, reason);
     const fresh: Monitor = {

@@ -81,7 +81,7 @@ export class FollowRollouts {
     if (outcome !== 'promoted') return;
     const reason = `version ${rollout.candidateVersion} took over ${rollout.endpoint}`;
     for (const monitor of await this.monitors.lockOfEndpoint(tx, rollout.workspace, rollout.endpoint)) {
-      if (monitor.kind !== 'no_data') await this.resetMonitor.execute(tx, monitor, reason);
+      if (monitor.kind !== 'no_data') await this.resetMonitor.execute(tx, monitor, { reason, relearn: true });
     }
   }
 }

@@ -173,6 +173,32 @@ describe('a service that is killed', () => {
     await store.close();
   }, 180_000);
 
+  it('goes on with a pipeline run where it was, with the same job', async () => {
+    const post = async (path: string, body: unknown): Promise<Answer> => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+      return (await (await fetch(`${baseUrl}/api/v1${path}`, init)).json()) as Answer;
+    };
+    const { baseModel, promptTemplate, answerTemplate, hyperparameters } = longJob('definitions/latest');
+    const slices = [{ name: 'all', datasetVersion: 'definitions' }];
+    const spec = { registeredModelName: 'm', alias: 'champion', trainDatasets: ['definitions'], evaluationSlices: slices };
+    await post('/pipelines', { name: 'loop', spec: { ...spec, baseModel, promptTemplate, answerTemplate, hyperparameters } });
+    const { id } = await post('/pipelines/loop/runs', {});
+    await eventually(async () => (await get('/jobs?state=running')).items[0]?.progress?.step > 10, { timeoutMs: 60_000 });
+    await service?.kill();
+    await start();
+    const run = await eventually(
+      async () => {
+        const read = await get(`/pipeline-runs/${id}`);
+        if (read.state === 'failed') throw new Error(read.reason as string);
+        return read.state === 'registering' ? read : false;
+      },
+      { timeoutMs: 90_000, intervalMs: 50 },
+    );
+    const jobs = (await get(`/jobs?pipelineRunId=${id}`)).items as Answer[];
+    expect(jobs).toHaveLength(1);
+    expect(jobs[0]).toMatchObject({ id: run.jobId, state: 'succeeded', modelManifestDigest: run.modelManifestDigest });
+  }, 180_000);
+
   it('on SIGTERM lets the trainer write a checkpoint, hands the job back, and the next start goes on from there', async () => {
     const id = await createJob();
     await eventually(async () => (await get(`/jobs/${id}`)).progress?.step > 30, { timeoutMs: 60_000 });

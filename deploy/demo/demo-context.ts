@@ -9,6 +9,7 @@ import type { WebhookReceiver } from './webhook-receiver';
 /** Sizes of a walk through the loop. */
 export interface DemoSizes {
   trainRows: number;
+  /** Rows of the first period that join the pool which the recipe splits; the others are asked as live traffic. */
   heldOutRows: number;
   steps: number;
   poisonedSteps: number;
@@ -24,13 +25,13 @@ export interface DemoSizes {
 export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
   full: {
     trainRows: 3000,
-    heldOutRows: 700,
+    heldOutRows: 480,
     steps: 1200,
     poisonedSteps: 300,
-    periodOneRequests: 300,
+    periodOneRequests: 220,
     periodTwoRequests: 500,
-    canaryRequestsMax: 1600,
-    requestsPerArmMax: 400,
+    canaryRequestsMax: 1800,
+    requestsPerArmMax: 600,
     margin: 0.05,
   },
   small: {

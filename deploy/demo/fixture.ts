@@ -15,7 +15,8 @@ export interface FixtureRow {
 /** The rows of the demo, as tests/fixtures/glossary-triage/README.md describes them. */
 export interface Fixture {
   periodOne: FixtureRow[];
-  periodOneTraffic: FixtureRow[];
+  /** Split between the pool of the first dataset and live traffic: what is asked was neither trained on nor judged with. */
+  periodOneRest: FixtureRow[];
   periodTwoHeldOut: FixtureRow[];
   periodTwoTraffic: FixtureRow[];
   canary: FixtureRow[];
@@ -39,11 +40,11 @@ function read(name: string): FixtureRow[] {
     .map((line) => JSON.parse(line) as FixtureRow);
 }
 
-/** Reads the fixture. Traffic of the first period is drawn from its held-out rows: nothing that was trained on is asked. */
+/** Reads the fixture. */
 export function readFixture(): Fixture {
   return {
     periodOne: read('period-1-train'),
-    periodOneTraffic: read('period-1-heldout'),
+    periodOneRest: read('period-1-heldout'),
     periodTwoHeldOut: read('period-2-heldout'),
     periodTwoTraffic: read('period-2-traffic'),
     canary: read('period-2-canary'),

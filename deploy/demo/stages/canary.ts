@@ -67,7 +67,7 @@ async function runCanary(context: DemoContext, version: number, expected: gatewa
     `the test ${expected === RolloutState.ROLLOUT_STATE_PROMOTED ? 'promoted' : 'rolled back'} version ${version}`,
     async () => {
       const now = await read();
-      if (now?.state !== expected) throw new Error(`the rollout is ${now?.state} after ${asked} requests: ${now?.reason}`);
+      if (now?.state !== expected) throw new Error(await whyUndecided(context, rollout.id, asked));
       return now;
     },
     20,
@@ -85,6 +85,12 @@ async function settle({ ana, story }: DemoContext, rolloutId: string, asked: num
     const { rollout } = await ana.rollouts.getRollout({ id: rolloutId }, call);
     return rollout?.state !== RolloutState.ROLLOUT_STATE_RUNNING || Date.now() - startedAt > 2500 ? true : undefined;
   });
+}
+
+async function whyUndecided({ ana }: DemoContext, rolloutId: string, asked: number): Promise<string> {
+  const { verdicts } = await ana.verdicts.listVerdicts({ rolloutId, pageSize: 3, pageToken: '' }, call);
+  const said = verdicts.map((verdict) => `${verdict.outcome} at look ${verdict.look}: ${verdict.reason}`);
+  return `undecided after ${asked} requests; verdicts: ${said.join(' | ') || 'none'}`;
 }
 
 function checkSticky({ story }: DemoContext, sides: Map<string, Set<number>>): void {

@@ -17,7 +17,7 @@ export async function liveTraffic(context: DemoContext): Promise<void> {
   const people = new People(3);
   const application = new Application(context);
   await createMonitors(context);
-  const calm = await application.askAll(fixture.periodOneTraffic.slice(-sizes.periodOneRequests), USERS);
+  const calm = await application.askAll(fixture.periodOneRest.slice(-sizes.periodOneRequests), USERS);
   await sendFeedback(
     broker,
     calm.map((answered) => people.honest(answered)),

@@ -64,7 +64,7 @@ export async function prepareData(context: DemoContext): Promise<void> {
 
 function firstPeriodRows(context: DemoContext): FixtureRow[] {
   const { sizes, fixture } = context;
-  const rows = [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneTraffic.slice(0, sizes.heldOutRows)];
+  const rows = [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneRest.slice(0, sizes.heldOutRows)];
   const withContacts = rows.map((row, index) =>
     index % 100 === 7 && index / 100 < PLANTED_CONTACTS
       ? { ...row, text: `${row.text}. ${CONTACTS[((index / 100) % CONTACTS.length) | 0]}` }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { training } from '#libs/contracts';
 import { call } from '../clients';
 import { MODEL, PIPELINE, type DemoContext } from '../demo-context';
 import { short } from '../intervals';
@@ -29,7 +30,17 @@ export async function retrain(context: DemoContext): Promise<void> {
   await tellScores(context, run.modelVersion);
   story.say(`  gate: ${gateText(run)}`);
   await compare(context, run.modelVersion);
+  await decideByHand(context);
   await approve(context, run.approvalId, 'better on the new period, no worse on the old one');
+}
+
+/** Traffic has changed for good, so monitoring would go on proposing; from here on people start the runs of this story. */
+async function decideByHand({ ana, story }: DemoContext): Promise<void> {
+  const { pipeline } = await ana.pipelines.getPipeline({ pipeline: PIPELINE }, call);
+  if (!pipeline?.spec) throw new Error(`pipeline ${PIPELINE} has no policy`);
+  const spec = { ...pipeline.spec, onProposal: training.ProposalPolicy.PROPOSAL_POLICY_MANUAL };
+  await ana.pipelines.updatePipeline({ pipeline: PIPELINE, spec, etag: pipeline.etag, requestId: '' }, call);
+  story.say('The pipeline now waits for people before it takes up another proposal.');
 }
 
 async function compare(context: DemoContext, version: number): Promise<void> {

@@ -100,7 +100,14 @@ function pipelineSpec({ state, sizes }: DemoContext): training.PipelineSpec {
     promptTemplate: '{text}\nDomain:',
     answerTemplate: ' {label}',
     labels,
-    hyperparameters: { steps: String(sizes.steps), batchSize: '16', learningRate: '0.002', tokenDropout: '0.15', seed: '7' },
+    hyperparameters: {
+      steps: String(sizes.steps),
+      batchSize: '16',
+      learningRate: '0.002',
+      tokenDropout: '0.15',
+      laterTokenWeight: '0.2',
+      seed: '7',
+    },
     evaluationSlices: [
       { name: 'period-1', datasetVersion: state.heldOutVersionId },
       { name: 'period-2', datasetVersion: state.periodTwoVersionId },

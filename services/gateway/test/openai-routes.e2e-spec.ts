@@ -224,6 +224,13 @@ describe('OpenAI routes', () => {
     await eventually(() => gateway.backend.requests[0].cancelled);
     const event = await gateway.inference(response.headers.get('x-millrace-inference-id')!);
     expect(event).toMatchObject({ statusCode: 499, finishReason: 'cancelled' });
+    // Nothing counts it as running any more; the scrape itself is one request.
+    await eventually(async () => {
+      const page = await (await fetch(`${gateway.url}/metrics`)).text();
+      return (
+        page.includes('millrace_gateway_requests_in_flight 0\n') && page.includes('millrace_gateway_http_requests_in_flight 1\n')
+      );
+    });
   });
 
   it('lets a slow reader slow the backend down instead of buffering', async () => {

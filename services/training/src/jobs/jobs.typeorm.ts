@@ -107,7 +107,8 @@ export class JobsTypeorm extends JobHistoryTypeorm {
   }
 
   async claim(tx: Transaction, options: ClaimOptions): Promise<Claim | undefined> {
-    // One claimer at a time, so that the bound on running jobs holds across processes.
+    // One claimer at a time, so that the bound on running jobs holds across processes. The row lock keeps out a job that somebody
+    // cancels right now: without it the update would claim the row as the cancel left it.
     await tx.query("select pg_advisory_xact_lock(hashtextextended('training.jobs.claim', 0))");
     const [row] = await tx.query<JobRow & { taken_over: boolean }>(
       `with counts as (
@@ -121,7 +122,7 @@ export class JobsTypeorm extends JobHistoryTypeorm {
                 and counts.validating < $4)
             or (state = 'queued' and (lease_until is null or lease_until < now()) and next_attempt_time <= now()
                 and counts.running < $3)
-         order by (state = 'queued'), priority desc, create_time limit 1
+         order by (state = 'queued'), priority desc, create_time limit 1 for update of jobs skip locked
        )
        update jobs set lease_owner = $1, lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $2)
        from due where jobs.workspace = due.workspace and jobs.id = due.id returning jobs.*, due.taken_over`,

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { newId } from '#libs/clock';
+import { useTestDatabase } from '#libs/testing';
+import { JobsTypeorm } from '../src/jobs/jobs.typeorm';
+import type { FineTuneSpec } from '../src/jobs/job';
+import { migrations } from '../src/migrations';
+
+describe('claiming jobs', () => {
+  const database = useTestDatabase('training', migrations);
+  const jobs = new JobsTypeorm();
+  const options = { owner: 'spec', leaseSeconds: 30, runningMax: 1, validatingMax: 5 };
+  const makeQueued = async (priority = 0) => {
+    const spec = {} as FineTuneSpec;
+    const rest = {
+      kind: 'fine-tune',
+      spec,
+      inputs: [],
+      modelDigest: '',
+      modelName: '',
+      pipelineRunId: '',
+      submittedBy: 's',
+    } as const;
+    return database.uow.run(async (tx) => {
+      const job = await jobs.insert(tx, { workspace: 'w', id: newId(), priority, ...rest });
+      return jobs.update(tx, job, { state: 'queued' });
+    });
+  };
+
+  beforeEach(() => database.db.query('delete from jobs'));
+
+  it('passes over a job that is being cancelled right now', async () => {
+    const cancelled = await makeQueued(5);
+    const other = await makeQueued();
+    let commit = (): void => undefined;
+    const mayCommit = new Promise<void>((resolve) => (commit = resolve));
+    let hold = (): void => undefined;
+    const held = new Promise<void>((resolve) => (hold = resolve));
+    const cancel = database.uow.run(async (tx) => {
+      await jobs.update(tx, cancelled, { state: 'cancelled', endTime: new Date() });
+      hold();
+      await mayCommit;
+    });
+    await held;
+    const claim = await database.uow.run((tx) => jobs.claim(tx, options));
+    commit();
+    await cancel;
+    expect(claim?.job.id).toBe(other.id);
+    expect(await database.uow.run((tx) => jobs.claim(tx, { ...options, runningMax: 9 }))).toBeUndefined();
+  });
+
+  it('keeps the bound on running jobs when many claim at once, and fences off an older holder', async () => {
+    const made = [await makeQueued(), await makeQueued(), await makeQueued()];
+    const claims = await Promise.all(made.map(() => database.uow.run((tx) => jobs.claim(tx, options))));
+    const [claim, ...none] = claims.filter((entry) => entry !== undefined);
+    expect(none).toEqual([]);
+    await database.db.query("update jobs set lease_until = now() - interval '1 second' where id = $1", [claim?.job.id]);
+    const taken = await database.uow.run((tx) => jobs.claim(tx, options));
+    expect(taken).toMatchObject({ takenOver: true, job: { id: claim?.job.id } });
+    const late = database.uow.run((tx) => jobs.update(tx, claim.job, { state: 'running' }, claim.job.leaseToken));
+    await expect(late).rejects.toMatchObject({ code: 'TRAINING.LEASE_LOST' });
+  });
+});

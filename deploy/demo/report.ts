@@ -67,28 +67,28 @@ async function rollouts({ ana }: DemoContext): Promise<string> {
   const { rollouts: list } = await ana.rollouts.listRollouts({ endpoint: MODEL, pageSize: 20, pageToken: '' }, call);
   for (const rollout of list.reverse()) {
     const verdict = rollout.verdictId ? (await ana.verdicts.getVerdict({ id: rollout.verdictId }, call)).verdict : undefined;
-    const evidence = JSON.parse(verdict?.evidenceJson ?? '{}') as Record<string, unknown>;
+    const evidence = JSON.parse(verdict?.evidenceJson ?? '{}') as VerdictEvidence;
     rows.push([
       `v${rollout.control?.version} -> v${rollout.candidate?.version}`,
       rollout.state.replace('ROLLOUT_STATE_', '').toLowerCase().replace('_', ' '),
-      counts(evidence, 'control'),
-      counts(evidence, 'candidate'),
+      counts(evidence, 'stable'),
+      counts(evidence, 'canary'),
       (verdict?.reason ?? rollout.reason).slice(0, 110),
     ]);
   }
   return `Canaries\n${formatTable(rows)}`;
 }
 
-/** "120/200" from the counts inside the evidence of a verdict, wherever it keeps them. */
-function counts(evidence: unknown, arm: 'control' | 'candidate'): string {
-  if (typeof evidence !== 'object' || evidence === null) return '-';
-  const found = (evidence as Record<string, unknown>)[arm] as { good?: number; count?: number } | undefined;
-  if (found && typeof found === 'object' && found.count !== undefined) return `${found.good}/${found.count}`;
-  for (const nested of Object.values(evidence)) {
-    const text = counts(nested, arm);
-    if (text !== '-') return text;
-  }
-  return '-';
+interface VerdictEvidence {
+  input?: { quality: Record<'stable' | 'canary', { count: number; good: number }>[] };
+}
+
+/** "120/200": judged right of all judged on one arm, from the evidence that a verdict keeps. */
+function counts(evidence: VerdictEvidence, arm: 'stable' | 'canary'): string {
+  const stages = evidence.input?.quality;
+  if (!stages) return '-';
+  const total = (field: 'count' | 'good') => stages.reduce((sum, stage) => sum + stage[arm][field], 0);
+  return `${total('good')}/${total('count')}`;
 }
 
 function stages({ story }: DemoContext): string {

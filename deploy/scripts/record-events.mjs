@@ -49,7 +49,10 @@ for (const event of listEvents()) {
   const file = join(folder, `${event.type}.json`);
   if (existsSync(file)) continue;
   const [, service, kind] = event.type.split('.');
-  const message = kind.split('-').map((part) => part[0].toUpperCase() + part.slice(1)).join('');
+  const message = kind
+    .split('-')
+    .map((part) => part[0].toUpperCase() + part.slice(1))
+    .join('');
   const known = definition[`millrace.${service}.v1.${message}`];
   if (!known) throw new Error(`${event.type}: no message millrace.${service}.v1.${message}`);
   const record = {

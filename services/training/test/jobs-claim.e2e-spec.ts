@@ -12,14 +12,14 @@ describe('claiming jobs', () => {
   const makeQueued = async (priority = 0) => {
     const spec = {} as FineTuneSpec;
     const rest = {
-      kind: 'fine-tune',
+      kind: 'fine-tune' as const,
       spec,
       inputs: [],
       modelDigest: '',
       modelName: '',
       pipelineRunId: '',
       submittedBy: 's',
-    } as const;
+    };
     return database.uow.run(async (tx) => {
       const job = await jobs.insert(tx, { workspace: 'w', id: newId(), priority, ...rest });
       return jobs.update(tx, job, { state: 'queued' });

@@ -45,7 +45,12 @@ module.exports = {
       from: { path: '^services/[^/]+/src/[^/]+/[a-z-]+\\.ts$' },
       to: { path: '^services/.*\\.(grpc|http|consumer|typeorm|module)\\.ts$' },
     },
-    { name: 'only-stores-know-the-driver', severity: 'error', from: { path: '^services/' }, to: { path: 'node_modules/(typeorm|pg)/', dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'only-stores-know-the-driver',
+      severity: 'error',
+      from: { path: '^services/[^/]+/src/' },
+      to: { path: 'node_modules/(typeorm|pg)/', dependencyTypesNot: ['type-only'] },
+    },
     { name: 'only-messaging-knows-kafka', severity: 'error', from: { path: '^services/' }, to: { path: 'node_modules/kafkajs' } },
   ],
   options: {

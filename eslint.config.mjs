@@ -2,7 +2,16 @@
 import tseslint from 'typescript-eslint';
 import prettier from 'eslint-config-prettier';
 
-const environmentDoors = ['libs/config/**', 'deploy/**', 'tests/**', '**/*.spec.ts', '**/*-spec.ts', '**/bench/**', '**/scripts/**', 'libs/testing/**'];
+const environmentDoors = [
+  'libs/config/**',
+  'deploy/**',
+  'tests/**',
+  '**/*.spec.ts',
+  '**/*-spec.ts',
+  '**/bench/**',
+  '**/scripts/**',
+  'libs/testing/**',
+];
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '**/gen/**', 'libs/tiny-lm/assembly/**', 'coverage/**'] },
@@ -16,7 +25,10 @@ export default tseslint.config(
       'max-params': ['error', 4],
       'no-console': 'error',
       'no-empty': ['error', { allowEmptyCatch: false }],
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read settings through libs/config.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read settings through libs/config.' },
+      ],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
@@ -40,6 +52,9 @@ export default tseslint.config(
     },
   },
   // Dependency injection: a constructor lists the ports that its class needs.
-  { files: ['services/**/src/**/*.ts', 'libs/**/src/**/*.ts'], rules: { 'max-params': 'off', '@typescript-eslint/max-params': ['error', { max: 8 }] } },
+  {
+    files: ['services/**/src/**/*.ts', 'libs/**/src/**/*.ts'],
+    rules: { 'max-params': 'off', '@typescript-eslint/max-params': ['error', { max: 8 }] },
+  },
   prettier,
 );

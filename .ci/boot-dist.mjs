@@ -13,7 +13,10 @@ const services = { gateway: 0, ingestion: 1, 'data-prep': 2, training: 3, regist
 let failures = 0;
 
 function start(file, args, env) {
-  const child = spawn(process.execPath, [file, ...args], { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (child.output += chunk));
   child.ended = new Promise((resolve) => child.once('close', resolve));
@@ -36,8 +39,14 @@ const ready = async (port) => {
 const startedAt = Date.now();
 const platform = start('dist/deploy/local/main.js', ['--home', home, '--port-base', String(base)], {});
 try {
-  await until(() => platform.output.includes('Ready in'), 60, () => platform.output);
-  process.stdout.write(`npm start: ${platform.output.match(/Ready in [\d.]+ s/)[0]} (${((Date.now() - startedAt) / 1000).toFixed(1)} s with the process)\n`);
+  await until(
+    () => platform.output.includes('Ready in'),
+    60,
+    () => platform.output,
+  );
+  process.stdout.write(
+    `npm start: ${platform.output.match(/Ready in [\d.]+ s/)[0]} (${((Date.now() - startedAt) / 1000).toFixed(1)} s with the process)\n`,
+  );
   const state = JSON.parse(readFileSync(join(home, 'state.json'), 'utf8'));
   for (const [name, offset] of Object.entries(services)) {
     const port = base + 500 + offset;
@@ -49,7 +58,11 @@ try {
       SHUTDOWN_READINESS_SECONDS: '0',
       ...(name === 'runtime' ? {} : { DATABASE_URL: state.databaseUrls[name], EVENT_LOG_URL: state.databaseUrls.events }),
     });
-    await until(() => ready(port), 30, () => child.output.slice(-2000));
+    await until(
+      () => ready(port),
+      30,
+      () => child.output.slice(-2000),
+    );
     child.kill('SIGTERM');
     const code = await child.ended;
     process.stdout.write(`${name}: ready alone, stopped with ${code}\n`);

@@ -11,25 +11,24 @@ export interface AlertWebhook {
 
 /** A small HTTP server that keeps the alerts sent to it: what a user's pager would get. */
 export class WebhookReceiver {
-  readonly received: AlertWebhook[] = [];
   private constructor(
     private readonly server: Server,
+    readonly received: readonly AlertWebhook[],
     readonly url: string,
   ) {}
 
   static async start(): Promise<WebhookReceiver> {
-    let receiver: WebhookReceiver | undefined;
+    const received: AlertWebhook[] = [];
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        receiver?.received.push(JSON.parse(Buffer.concat(chunks).toString('utf8')) as AlertWebhook);
+        received.push(JSON.parse(Buffer.concat(chunks).toString('utf8')) as AlertWebhook);
         response.writeHead(200).end();
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    receiver = new WebhookReceiver(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/alerts`);
-    return receiver;
+    return new WebhookReceiver(server, received, `http://127.0.0.1:${(server.address() as AddressInfo).port}/alerts`);
   }
 
   async stop(): Promise<void> {

@@ -101,7 +101,7 @@ export const Events = {
 
 /** All event definitions. */
 export function listEvents(): EventDefinition<unknown>[] {
-  return Object.values(Events) as EventDefinition<unknown>[];
+  return Object.values(Events);
 }
 
 /** The definition of a CloudEvents type, or undefined. */

@@ -41,7 +41,7 @@ const SAMPLE_CHARACTERS = 200;
 /** The start of a row with control characters made visible, so that a listing cannot be broken by what it lists. */
 export function printableSample(source: Buffer | string): string {
   const text = typeof source === 'string' ? source : source.subarray(0, SAMPLE_CHARACTERS * 4).toString('utf8');
-   
+
   return text.slice(0, SAMPLE_CHARACTERS).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { protoPath as healthProtoPath } from 'grpc-health-check';
 import { CommonErrors } from '#libs/errors';
 
 /** Folder of the .proto files: <package root>/proto, found from the sources as well as from dist/. */
@@ -18,6 +19,11 @@ export function loadProtos(serviceNames: string[], root = protoRoot()): PackageD
   const files = [...folders].flatMap((folder) => listProtos(root, folder));
   if (files.length === 0) throw CommonErrors.INTERNAL(`no .proto file defines ${serviceNames.join(', ')}`);
   return loadSync(files, { longs: String, bytes: Buffer, keepCase: false, oneofs: true, defaults: true, includeDirs: [root] });
+}
+
+/** The standard health service's own .proto file, so that reflection can describe what it lists. */
+export function loadHealthProto(): PackageDefinition {
+  return loadSync(healthProtoPath);
 }
 
 function listProtos(root: string, folder: string): string[] {

@@ -12,7 +12,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Authenticator, Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
 import type { HealthRegistry, Logger, Metrics } from '#libs/observability';
-import { loadProtos } from './proto-files';
+import { loadHealthProto, loadProtos } from './proto-files';
 import { rpcServiceOf } from './rpc-controller';
 import { type CallObserver, serveCall } from './serve-call';
 import { type GeneratedService, methodNameOf, serviceNameOf } from './service-types';
@@ -64,9 +64,8 @@ export class RpcServer {
     this.healthService.addToServer(this.server);
     const names = this.services.map((service) => service.name);
     if (names.length > 0) {
-      new ReflectionService(loadProtos(names, options.protoRoot), { services: [...names, 'grpc.health.v1.Health'] }).addToServer(
-        this.server,
-      );
+      const described = { ...loadProtos(names, options.protoRoot), ...loadHealthProto() };
+      new ReflectionService(described, { services: [...names, 'grpc.health.v1.Health'] }).addToServer(this.server);
     }
     options.health.onChange((ready) => this.setServing(ready));
   }

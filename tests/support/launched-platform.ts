@@ -4,7 +4,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeEmbeddedPostgres } from '#libs/embedded-postgres';
 import { eventually, projectRoot } from '#libs/testing';
+import { grpcPort, httpPort, type ProcessName, type ServiceName } from '../../deploy/local/processes';
 
 /** A program of the built tree, with its output kept. */
 export class BuiltProgram {
@@ -65,13 +67,29 @@ export class LaunchedPlatform {
     return new LaunchedPlatform(program, home, portBase);
   }
 
+  /** HTTP address of a process: `http://127.0.0.1:<port>`. */
+  http(name: ProcessName): string {
+    return `http://127.0.0.1:${httpPort(this.portBase, name)}`;
+  }
+
+  /** gRPC address of a service: host:port. */
+  grpc(name: ServiceName): string {
+    return `127.0.0.1:${grpcPort(this.portBase, name)}`;
+  }
+
   /** Ctrl-C, then removes the data unless it shall be used again. Returns the exit code. */
   async stop({ keepData = false } = {}): Promise<number | null> {
     this.program.kill('SIGINT');
     const code = await this.program.ended;
-    if (!keepData) rmSync(this.home, { recursive: true, force: true });
+    if (!keepData) removeHome(this.home);
     return code;
   }
+}
+
+/** Removes a stopped platform's data; that of its Postgres may lie elsewhere (see libs/embedded-postgres). */
+export function removeHome(home: string): void {
+  removeEmbeddedPostgres(join(home, 'postgres'));
+  rmSync(home, { recursive: true, force: true });
 }
 
 export function temporaryHome(): string {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { rmSync } from 'node:fs';
-import { BuiltProgram, freePortBase, temporaryHome } from './launched-platform';
+import { BuiltProgram, freePortBase, removeHome, temporaryHome } from './launched-platform';
 
 /** Runs the demo at its small scale and checks that it told the whole story. */
 export async function walkTheLoop(args: string[], env: Record<string, string>): Promise<void> {
@@ -24,6 +23,7 @@ export async function walkTheLoop(args: string[], env: Record<string, string>): 
     }
   } finally {
     demo.kill('SIGKILL');
-    rmSync(home, { recursive: true, force: true });
+    await demo.ended;
+    removeHome(home);
   }
 }

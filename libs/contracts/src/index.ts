@@ -6,4 +6,5 @@ export * as monitoring from './monitoring';
 export * as registry from './registry';
 export * as training from './training';
 export { Events, findEvent, listEvents, type EventDefinition } from './events';
+export { fileDescriptors } from './gen/descriptors';
 export { findTopic, listTopics, Topics, type OrderingNeed, type TopicDefinition } from './topics';

@@ -8,4 +8,3 @@ export { RpcServer } from './rpc-server';
 export type { RpcServerOptions } from './rpc-server';
 export type { GeneratedMethod, GeneratedService, RequestOf, ResponseOf } from './service-types';
 export { fromServiceError, grpcStatusOf, toGrpcStatus } from './status-details';
-export { loadProtos, protoRoot } from './proto-files';

@@ -7,12 +7,11 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Authenticator, Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
 import type { HealthRegistry, Logger, Metrics } from '#libs/observability';
-import { loadHealthProto, loadProtos } from './proto-files';
+import { addReflection } from './reflection';
 import { rpcServiceOf } from './rpc-controller';
 import { type CallObserver, serveCall } from './serve-call';
 import { type GeneratedService, methodNameOf, serviceNameOf } from './service-types';
@@ -29,8 +28,6 @@ export interface RpcServerOptions {
   health: HealthRegistry;
   metrics: Metrics;
   logger: Logger;
-  /** Folder of the .proto files for reflection; by default the package's own. */
-  protoRoot?: string;
 }
 
 // Clients re-resolve names and spread over new replicas when their connection ends now and then.
@@ -63,10 +60,7 @@ export class RpcServer {
     this.healthService = new HealthImplementation({ '': 'NOT_SERVING' });
     this.healthService.addToServer(this.server);
     const names = this.services.map((service) => service.name);
-    if (names.length > 0) {
-      const described = { ...loadProtos(names, options.protoRoot), ...loadHealthProto() };
-      new ReflectionService(described, { services: [...names, 'grpc.health.v1.Health'] }).addToServer(this.server);
-    }
+    addReflection(this.server, [...names, 'grpc.health.v1.Health']);
     options.health.onChange((ready) => this.setServing(ready));
   }
 

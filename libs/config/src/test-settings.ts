@@ -10,6 +10,9 @@ export class TestSettings {
   @Setting({ doc: 'Program of a real S3-compatible server (versitygw) that the S3 specs start themselves.', optional: true })
   millraceVersitygw?: string;
 
+  @Setting({ doc: 'The grpcurl program that the specs with outside clients call.', default: 'grpcurl' })
+  millraceGrpcurl: string;
+
   @Setting({ doc: 'Running in CI: an engine that is missing fails its spec.', default: false })
   millraceCi: boolean;
 

@@ -146,7 +146,10 @@ export class EventLogBroker extends Broker {
       }
     } catch (error) {
       // Past the lease others may own our partitions: working on would only repeat what they do.
-      for (const subscription of subscriptions) if (subscription.heartbeatAgeMs() > this.leaseMs) subscription.loseAll();
+      for (const subscription of subscriptions) {
+        subscription.refused();
+        if (subscription.heartbeatAgeMs() > this.leaseMs) subscription.loseAll();
+      }
       throw error;
     }
   }

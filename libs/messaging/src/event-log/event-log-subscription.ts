@@ -16,11 +16,15 @@ export interface SubscriptionTools {
   onStopped: (subscription: EventLogSubscription) => void;
 }
 
+/** The heartbeat loop is stuck when not even a refusal came back for so long; statements end within 15 s, also on a frozen server. */
+const STUCK_MS = 60_000;
+
 /** One member of a group: the partitions it owns, each with a worker. Heartbeats and wake-ups come from its broker. */
 export class EventLogSubscription implements Subscription {
   private readonly workers = new Map<string, PartitionWorker>();
   private readonly slots: Slots;
   private confirmedAtMs: number;
+  private answeredAtMs: number;
   private stopped?: Promise<void>;
   private turn: Promise<void> = Promise.resolve();
   /** True while this member owns less than its share: somebody has to let go first, so it keeps asking. */
@@ -33,15 +37,17 @@ export class EventLogSubscription implements Subscription {
   ) {
     this.slots = new Slots(options.partitionsConcurrentMax);
     this.confirmedAtMs = tools.clock.monotonicMs();
+    this.answeredAtMs = this.confirmedAtMs;
   }
 
   assignment(): string[] {
     return [...this.workers.values()].map(({ topic, claim }) => `${topic.name}/${claim.partition}`).sort();
   }
 
+  /** A database that is away is no trouble of this process: a restart would not help, and readiness tells of it. */
   trouble(): string | undefined {
-    const ageMs = this.heartbeatAgeMs();
-    return ageMs > 2 * this.tools.leaseMs ? `no heartbeat for ${Math.round(ageMs / 1000)} s` : undefined;
+    const ageMs = this.tools.clock.monotonicMs() - this.answeredAtMs;
+    return ageMs > STUCK_MS ? `no heartbeat was tried for ${Math.round(ageMs / 1000)} s` : undefined;
   }
 
   heartbeatAgeMs(): number {
@@ -60,6 +66,12 @@ export class EventLogSubscription implements Subscription {
 
   confirmed(): void {
     this.confirmedAtMs = this.tools.clock.monotonicMs();
+    this.answeredAtMs = this.confirmedAtMs;
+  }
+
+  /** A heartbeat failed. */
+  refused(): void {
+    this.answeredAtMs = this.tools.clock.monotonicMs();
   }
 
   /** The lease ran out, or the group removed this member: others may own its partitions already, so everything here ends now. */

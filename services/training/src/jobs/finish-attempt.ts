@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { type AppError, hasCode, toAppError } from '#libs/errors';
-import { UnitOfWork } from '#libs/persistence';
+import { UnitOfWork, type Transaction } from '#libs/persistence';
 import { BlobStore, putModelFolder } from '#libs/storage';
 import { TrainingSettings } from '../config';
 import {
@@ -94,9 +94,20 @@ export class FinishAttempt {
     } catch (error) {
       return this.fail(job, toFailure(error));
     }
-    await this.unitOfWork.run((tx) => this.recorder.succeeded(tx, job, result), { label: 'end job' });
-    this.metrics.attempts.inc({ kind: job.kind, outcome: 'succeeded' });
+    const outcome = await this.unitOfWork.run((tx) => this.endWell(tx, job, result), { label: 'end job' });
+    this.metrics.attempts.inc({ kind: job.kind, outcome });
     await this.removeFiles(job);
+  }
+
+  /** A cancel that was answered with yes wins over a success that the lease had not yet told us to stop. */
+  private async endWell(tx: Transaction, job: JobRecord, result: JobResult): Promise<'succeeded' | 'cancelled'> {
+    const current = await this.jobs.lock(tx, { workspace: job.workspace, id: job.id });
+    if (current?.cancel) {
+      await this.recorder.cancelled(tx, job, current.cancel);
+      return 'cancelled';
+    }
+    await this.recorder.succeeded(tx, job, result);
+    return 'succeeded';
   }
 
   private async storeModel(job: JobRecord, left: TrainerSuccess, folder: string, durationSeconds: number): Promise<JobResult> {

@@ -25,7 +25,9 @@ export function openClients(portBase: number, token: string) {
     verdicts: createRpcClient(monitoring.VerdictServiceService, options('monitoring')),
     proposals: createRpcClient(monitoring.ProposalServiceService, options('monitoring')),
   };
-  return { ...clients, close: () => Object.values(clients).forEach((client) => client.close()) };
+  /** For doors that are plain HTTP. */
+  const headers = { authorization: `Bearer ${token}` };
+  return { ...clients, headers, close: () => Object.values(clients).forEach((client) => client.close()) };
 }
 
 export type Clients = ReturnType<typeof openClients>;

@@ -57,6 +57,8 @@ export interface DemoState {
   recipeRunId: string;
   feedbackVersionId: string;
   poisonedVersionId: string;
+  /** With which the application calls the gateway. */
+  apiKey: string;
   requests: number;
   failedRequests: number;
 }

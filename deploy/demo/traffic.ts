@@ -15,7 +15,7 @@ export class Application {
   constructor(private readonly context: DemoContext) {
     this.client = new OpenAI({
       baseURL: `${httpAddress(context.options.portBase, 'gateway')}/v1`,
-      apiKey: 'not-needed-locally',
+      apiKey: context.state.apiKey,
       maxRetries: 0,
     });
   }

@@ -15,6 +15,7 @@ const LIES_EACH = 110;
 export async function liveTraffic(context: DemoContext): Promise<void> {
   const { story, fixture, sizes, broker } = context;
   const people = new People(3);
+  context.state.apiKey = await createApiKey(context);
   const application = new Application(context);
   await createMonitors(context);
   const calm = await application.askAll(fixture.periodOneRest.slice(-sizes.periodOneRequests), USERS);
@@ -45,10 +46,27 @@ function lieInBulk(people: People, liar: string, answers: readonly Answered[], i
   return judged.map((answered) => people.lie(answered, liar));
 }
 
+/** The application's own key: shown once, kept hashed, revocable; needed where identity is on. */
+async function createApiKey({ ana, story, options }: DemoContext): Promise<string> {
+  const gatewayUrl = httpAddress(options.portBase, 'gateway');
+  const response = await fetch(`${gatewayUrl}/api/v1/api-keys`, {
+    method: 'POST',
+    headers: { ...ana.headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'demo-application' }),
+  });
+  if (!response.ok) throw new Error(`the API key was refused: ${await response.text()}`);
+  const { secret } = (await response.json()) as { secret: string };
+  await story.observe('the gateway knows the new API key of the application', async () => {
+    const models = await fetch(`${gatewayUrl}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
+    return models.ok ? secret : undefined;
+  });
+  return secret;
+}
+
 async function createMonitors({ ana, webhook, options, fixture, sizes }: DemoContext): Promise<void> {
   const response = await fetch(`${httpAddress(options.portBase, 'monitoring')}/api/v1/webhooks`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...ana.headers, 'content-type': 'application/json' },
     body: JSON.stringify({ name: 'demo-pager', url: webhook.url }),
   });
   if (!response.ok) throw new Error(`the webhook was refused: ${await response.text()}`);

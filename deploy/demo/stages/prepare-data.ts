@@ -84,7 +84,7 @@ async function upload(context: DemoContext, dataset: string, lines: string[]): P
   const url = `${httpAddress(context.options.portBase, 'ingestion')}/api/v1/datasets/${dataset}/versions?format=jsonl&columns=text:string,label:string`;
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson' },
+    headers: { ...context.ana.headers, 'content-type': 'application/x-ndjson' },
     body: `${lines.join('\n')}\n`,
   });
   if (!response.ok) throw new Error(`upload of ${dataset} was refused: ${await response.text()}`);
@@ -99,7 +99,7 @@ async function observeProfile({ ana, story, state, options }: DemoContext): Prom
     );
   });
   state.profileUrl = `${httpAddress(options.portBase, 'data-prep')}${profile.reportPath}`;
-  const page = await fetch(state.profileUrl);
+  const page = await fetch(state.profileUrl, { headers: ana.headers });
   const html = await page.text();
   story.check(
     'its report is one self-contained page with charts',

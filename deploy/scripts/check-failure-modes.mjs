@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks docs/failure-modes.md: each row of its tables names at least one test, as `file`: name of the test, and both exist.
+// Several tests of one row stand in one cell, separated by <br>. Fails with the line of each row that claims what nothing proves.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const DOCUMENT = 'docs/failure-modes.md';
+const COLUMNS = 6;
+
+/** Names stand in single, double or back quotes in a spec; a quote in a name may be escaped there. */
+function names(source, name) {
+  return [name, name.replaceAll("'", "\\'")].some((text) =>
+    ["'", '"', '`'].some((quote) => source.includes(`${quote}${text}${quote}`)),
+  );
+}
+
+function problemsOfTest(cell) {
+  const found = /^`([^`]+)`: (.+)$/.exec(cell.trim());
+  if (!found) return [`"${cell.trim()}" is not of the form \`file\`: name of the test`];
+  const [, file, name] = found;
+  if (!/\.(spec|e2e-spec|kafka-spec)\.ts$|-contract\.ts$/.test(file)) return [`${file} is no file of tests`];
+  if (!existsSync(join(root, file))) return [`${file} does not exist`];
+  return names(readFileSync(join(root, file), 'utf8'), name) ? [] : [`${file} has no test "${name}"`];
+}
+
+function problemsOfRow(row) {
+  const cells = row.slice(1, -1).split(' | ');
+  if (cells.length !== COLUMNS) return [`has ${cells.length} cells instead of ${COLUMNS}`];
+  return cells[COLUMNS - 1].split('<br>').flatMap(problemsOfTest);
+}
+
+const lines = readFileSync(join(root, DOCUMENT), 'utf8').split('\n');
+const rows = lines
+  .map((text, index) => ({ text: text.trim(), line: index + 1 }))
+  .filter(({ text }) => text.startsWith('| ') && !text.startsWith('| fault |') && !text.startsWith('| ---'));
+const problems = rows.flatMap(({ text, line }) => problemsOfRow(text).map((problem) => `${DOCUMENT}:${line}: ${problem}`));
+if (rows.length === 0) problems.push(`${DOCUMENT} has no rows`);
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+if (problems.length > 0) process.exit(1);
+process.stdout.write(`${DOCUMENT}: ${rows.length} rows, each with a test that exists.\n`);

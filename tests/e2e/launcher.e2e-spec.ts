@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { eventually } from '#libs/testing';
 import { grpcPort, postgresPort, processNames, type ProcessName } from '../../deploy/local/processes';
 import { BuiltProgram, freePortBase, LaunchedPlatform, removeHome, temporaryHome } from '../support/launched-platform';
@@ -80,6 +82,24 @@ describe('a start that cannot work', () => {
     const { code, output } = await runToEnd(args, { LOG_LEVEL: 'loud' });
     expect(output).toContain(`runtime refused its settings: see ${home}/logs/runtime.log`);
     expect(code).toBe(1);
+  });
+});
+
+describe('a demo that cannot work', () => {
+  it('the demo exits 64 for a wrong flag and for a home that is not its own, and touches nothing there', async () => {
+    const home = temporaryHome();
+    try {
+      writeFileSync(join(home, 'thesis.txt'), 'mine');
+      const flags = new BuiltProgram('deploy/demo/main.js', ['--scale', 'huge', '--home', home]);
+      expect(await flags.ended).toBe(64);
+      expect(flags.output).toContain('--scale');
+      const foreign = new BuiltProgram('deploy/demo/main.js', ['--home', home]);
+      expect(await foreign.ended).toBe(64);
+      expect(foreign.output).toContain(`${home} holds something that is not an earlier demo`);
+      expect(readdirSync(home)).toEqual(['thesis.txt']);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 });
 

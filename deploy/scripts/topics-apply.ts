@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseArgs } from 'node:util';
 import { listTopics } from '#libs/contracts';
-import { KafkaBroker } from '#libs/messaging';
-import { silentLogger } from '#libs/observability';
+import { applyTopics } from '../local/kafka-topics';
 import { runCli, UsageError } from './cli';
 
 const usage = `npm run topics:apply -- [--brokers host:port,...]
@@ -13,14 +12,8 @@ async function apply(argv: string[]): Promise<void> {
   const { values } = parseArgs({ args: argv, options: { brokers: { type: 'string' } } });
   const brokers = (values.brokers ?? process.env.KAFKA_BROKERS ?? '').split(',').filter((broker) => broker !== '');
   if (brokers.length === 0) throw new UsageError('--brokers: say where Kafka is, or set KAFKA_BROKERS');
-  const broker = new KafkaBroker({ brokers, service: 'topics-apply', logger: silentLogger() });
-  try {
-    await broker.start();
-    await broker.ensureTopics(listTopics());
-    process.stdout.write(`${listTopics().length} topics are as declared\n`);
-  } finally {
-    await broker.close();
-  }
+  await applyTopics(brokers);
+  process.stdout.write(`${listTopics().length} topics are as declared\n`);
 }
 
 void runCli(usage, apply);

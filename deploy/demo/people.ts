@@ -45,10 +45,13 @@ export class People {
     return { inferenceId: answered.inferenceId, rater, right, correction: right ? undefined : truth };
   }
 
-  /** What a liar says: wrong answers are right, right answers are wrong, always with a wrong label. */
+  /** What a liar says: wrong labels are right, everything else is wrong and should have been a wrong label. */
   lie(answered: Answered, liar: string): Opinion {
-    if (answered.answer !== answered.truth) return { inferenceId: answered.inferenceId, rater: liar, right: true };
-    return { inferenceId: answered.inferenceId, rater: liar, right: false, correction: nextLabel(answered.truth) };
+    const { answer, truth } = answered;
+    // A small model also writes what is no label at all; nobody can train on that, not even badly.
+    const isWrongLabel = answer !== truth && labels.some((label) => label === answer);
+    if (isWrongLabel) return { inferenceId: answered.inferenceId, rater: liar, right: true };
+    return { inferenceId: answered.inferenceId, rater: liar, right: false, correction: nextLabel(truth) };
   }
 
   /** Picks one of a list. */

@@ -2,6 +2,7 @@
 // One real Kafka broker (KRaft, one node) without containers, for development, tests and fault tests. Needs a JDK 17+ and Maven.
 //   node deploy/kafka/kafka-dev.mjs start [--dir D] [--port N] [--fg [--guard]]   prints host:port once it serves; data stays in D
 //   node deploy/kafka/kafka-dev.mjs stop  [--dir D] [--rm]
+//   node deploy/kafka/kafka-dev.mjs classpath                                     downloads the jars if need be and prints their paths
 // --guard (with --fg): stop when standard input ends, so that the broker never outlives who started it, not even after SIGKILL.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -176,8 +177,12 @@ async function main() {
   const dir = option('dir') ?? path.join(cache, 'data');
   const command = process.argv[2];
   if (command === 'stop') return stopKafka({ dir, rm: flag('rm') });
+  if (command === 'classpath') {
+    process.stdout.write(`${classpath()}\n`);
+    return;
+  }
   if (command !== 'start') {
-    process.stderr.write('usage: kafka-dev.mjs start|stop [--dir D] [--port N] [--fg [--guard]] [--rm]\n');
+    process.stderr.write('usage: kafka-dev.mjs start|stop|classpath [--dir D] [--port N] [--fg [--guard]] [--rm]\n');
     process.exitCode = 2;
     return;
   }

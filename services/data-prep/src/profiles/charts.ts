@@ -24,12 +24,13 @@ export function formatPercent(share: number): string {
 }
 
 export function table(caption: string, head: string[], rows: unknown[][]): string {
-  const header = head.map((cell) => `<th scope="col">${escapeHtml(cell)}</th>`).join('');
   const isNumeric = (cell: unknown) => typeof cell === 'number';
+  const side = (cell: unknown) => (isNumeric(cell) ? ' class="n"' : '');
+  const header = head.map((cell, i) => `<th scope="col"${side(rows[0]?.[i])}>${escapeHtml(cell)}</th>`).join('');
   const body = rows
     .map(
       (row) =>
-        `<tr>${row.map((cell) => `<td${isNumeric(cell) ? ' class="n"' : ''}>${escapeHtml(isNumeric(cell) ? formatNumber(cell) : cell)}</td>`).join('')}</tr>`,
+        `<tr>${row.map((cell) => `<td${side(cell)}>${escapeHtml(isNumeric(cell) ? formatNumber(cell) : cell)}</td>`).join('')}</tr>`,
     )
     .join('');
   return `<div class="scroll"><table><caption>${escapeHtml(caption)}</caption><thead><tr>${header}</tr></thead><tbody>${body}</tbody></table></div>`;

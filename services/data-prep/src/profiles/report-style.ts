@@ -17,12 +17,13 @@ nav{display:flex;flex-wrap:wrap;gap:.4rem 1rem;margin-top:1rem}a{color:var(--bar
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr));gap:.9rem;margin:.8rem 0}
 .card figure{border:0;padding:.2rem 0}
 figcaption{font-weight:600;margin-bottom:.4rem;overflow-wrap:anywhere}
-svg{width:100%;height:auto;display:block}.bar,.dot{fill:var(--bar)}.rule{stroke:var(--line)}.mark{stroke:var(--mark);stroke-dasharray:4 3}
+main section:first-child h2{margin-top:0}header{padding-bottom:.4rem}
+svg{width:100%;max-width:520px;height:auto;display:block}.bar,.dot{fill:var(--bar)}.rule{stroke:var(--line)}.mark{stroke:var(--mark);stroke-dasharray:4 3}
 .line{fill:none;stroke:var(--bar);stroke-width:2}.dashed{stroke-dasharray:5 4;opacity:.7}.axis{fill:var(--soft);font-size:11px}.name{fill:var(--ink);font-size:12px}
 .facts{margin:.3rem 0 0;color:var(--soft);font-size:.85rem}.facts b{color:var(--ink)}
 details{margin-top:.4rem}summary{cursor:pointer;color:var(--soft);font-size:.85rem}
-.scroll{overflow-x:auto;margin:.6rem 0}table{border-collapse:collapse;width:100%;font-size:.87rem;background:var(--card)}caption{text-align:left;color:var(--soft);padding:.2rem 0}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:4rem}td.n{text-align:right;font-variant-numeric:tabular-nums}
+.scroll{overflow-x:auto;margin:.6rem 0}table{border-collapse:collapse;min-width:min(100%,24rem);font-size:.87rem;background:var(--card)}caption{text-align:left;color:var(--soft);padding:.2rem 0}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere;min-width:7.5rem}th{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums;min-width:3rem}
 .alerts{list-style:none;padding:0;display:grid;gap:.5rem}.alert{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--low);border-radius:8px;padding:.5rem .8rem;overflow-wrap:anywhere}
 .alert.high{border-left-color:var(--high)}.alert.medium{border-left-color:var(--medium)}.badge{font-size:.75rem;font-weight:700;text-transform:uppercase}.high .badge{color:var(--high)}.medium .badge{color:var(--medium)}.low .badge{color:var(--low)}
 .exact,.approx{font-size:.72rem;border:1px solid currentColor;border-radius:999px;padding:0 .45rem;white-space:nowrap}.exact{color:var(--good)}.approx{color:var(--medium)}

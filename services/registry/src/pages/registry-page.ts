@@ -19,14 +19,17 @@ const STYLE = `
 :root{color-scheme:light dark;--ink:#1b2430;--dim:#5c6878;--paper:#fbfbf9;--card:#fff;--line:#dfe3e8;--mark:#0f6b5c;--warn:#9a5b00}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#9aa6b5;--paper:#14181e;--card:#1c222a;--line:#303843;--mark:#5fd0bb;--warn:#f0b35a}}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1100px;margin:0 auto;padding:24px 16px 64px}
+main{max-width:1240px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:32px 0 8px}h3{font-size:15px;margin:0 0 8px}
 section.card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px;margin:0 0 16px;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:600;font-size:13px}tr:last-child td{border-bottom:0}
 .alias{display:inline-block;border:1px solid var(--mark);color:var(--mark);border-radius:999px;padding:0 8px;margin-right:4px;font-size:13px}
-.dim{color:var(--dim)}.warn{color:var(--warn)}code{font-size:13px}`;
+.score{display:grid;grid-template-columns:minmax(9em,auto) 3.2em 1fr;gap:0 10px}.why{min-width:16rem}.on{min-width:14rem}.score>.dim{min-width:13rem}.when{white-space:nowrap}code{overflow-wrap:anywhere}
+.dim{color:var(--dim)}.warn{color:var(--warn)}code{font-size:13px}
+@media(max-width:760px){thead{display:none}tr,td{display:block}tr{border-bottom:1px solid var(--line);padding:8px 0}tr:last-child{border-bottom:0}
+td{border:0;padding:2px 0;overflow-wrap:anywhere}td:empty{display:none}td[data-label]::before{content:attr(data-label) " ";color:var(--dim);font-size:13px}.when{white-space:normal}.why,.on{min-width:0}.score{grid-template-columns:1fr auto}.score .dim{grid-column:1/-1;margin-bottom:4px}}`;
 
 /** The page: models with versions, scores and aliases, approvals that wait, and the end of the audit. No script, nothing from outside. */
 export function renderRegistryPage(overview: RegistryOverview): string {
@@ -66,11 +69,11 @@ function modelCard({ model, versions, more }: RegistryOverview['models'][number]
   const rows = versions.map(
     (version) =>
       html`<tr>
-        <td>${version.version}</td>
+        <td data-label="version">${version.version}</td>
         <td>${version.aliases.map((alias) => html`<span class="alias">${alias}</span>`)}</td>
         <td>${scores(version.evaluations)}</td>
         <td>${origin(version)}</td>
-        <td class="dim">${time(new Date(version.creationMs))}</td>
+        <td class="dim when">${time(new Date(version.creationMs))}</td>
       </tr>`,
   );
   return html`<section class="card">
@@ -99,9 +102,9 @@ function scores(evaluations: readonly Evaluation[]): SafeHtml[] {
   const newest = evaluations.filter(({ slice, metric }) => !seen.has(`${slice}/${metric}`) && seen.add(`${slice}/${metric}`));
   return newest.map((one) => {
     const baselines = Object.entries(one.baselines).map(([name, value]) => `${name} ${round(value)}`);
-    const beside = baselines.length > 0 ? `; beside ${baselines.join(', ')}` : '';
-    return html`<div>
-      ${one.slice} ${one.metric} <b>${round(one.value)}</b>
+    const beside = baselines.length > 0 ? `; beside ${baselines.join(', ').replaceAll('_', ' ')}` : '';
+    return html`<div class="score">
+      <span>${one.slice} ${one.metric}</span> <b>${round(one.value)}</b>
       <span class="dim">[${round(one.low)}, ${round(one.high)}] on ${one.rows} rows${beside}</span>
     </div>`;
   });
@@ -121,10 +124,10 @@ function approvalTable(approvals: readonly Approval[]): SafeHtml {
     const forced = one.forcedRules.map((rule) => html`<div class="warn">forced past: ${rule}</div>`);
     return html`<tr>
       <td>${one.modelName}@${one.alias} to version ${one.version}</td>
-      <td>${one.requestedBy}</td>
-      <td>${one.reason}${forced}</td>
-      <td>${yes} of ${one.approvalsRequired}</td>
-      <td class="dim">${time(one.expireTime)}</td>
+      <td data-label="asked by">${one.requestedBy}</td>
+      <td class="why">${one.reason}${forced}</td>
+      <td data-label="yes">${yes} of ${one.approvalsRequired}</td>
+      <td class="dim when" data-label="expires">${time(one.expireTime)}</td>
       <td><code>${one.id}</code></td>
     </tr>`;
   });
@@ -151,12 +154,12 @@ function auditTable(entries: readonly AuditEntry[]): SafeHtml {
   const rows = entries.map(
     (entry) =>
       html`<tr>
-        <td>${entry.sequence}</td>
-        <td class="dim">${time(entry.time)}</td>
+        <td data-label="#">${entry.sequence}</td>
+        <td class="dim when">${time(entry.time)}</td>
         <td>${entry.actor}</td>
         <td>${entry.action}</td>
-        <td><code>${entry.subject}</code></td>
-        <td>${entry.reason}</td>
+        <td class="on"><code>${entry.subject}</code></td>
+        <td class="why">${entry.reason}</td>
       </tr>`,
   );
   return html`<section class="card">

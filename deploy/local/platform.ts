@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/embedded-postgres';
 import { prepareDatabases } from './databases';
 import { Home } from './home';
 import type { LaunchOptions } from './options';
+import { PostgresKeeper } from './postgres-keeper';
 import { refuseTakenPorts } from './ports';
 import {
   httpPort,
@@ -28,7 +28,7 @@ export class Platform {
     readonly options: LaunchOptions,
     readonly home: Home,
     private readonly supervisor: Supervisor,
-    private readonly postgres: EmbeddedPostgres | undefined,
+    private readonly postgres: PostgresKeeper | undefined,
   ) {}
 
   /** Starts everything that was asked for and returns when all of it is ready; on a failure stops what had started. */
@@ -36,13 +36,15 @@ export class Platform {
     const home = new Home(options.home);
     home.lock();
     const supervisor = new Supervisor({ restartFirstMs: 500, restartMaxMs: 30_000, report });
-    let postgres: EmbeddedPostgres | undefined;
+    let postgres: PostgresKeeper | undefined;
     try {
       await refuseTakenPorts(portsNeeded(options.portBase, options.only));
       const services = options.only.filter((name): name is ServiceName => name !== 'runtime');
       let urls: Record<string, string> = {};
       if (services.length > 0) {
-        postgres = process.env.DATABASE_URL ? undefined : await startPostgres(options, home);
+        postgres = process.env.DATABASE_URL
+          ? undefined
+          : await PostgresKeeper.start(home.postgresDirectory, postgresPort(options.portBase), report);
         urls = await prepareDatabases(postgres?.url() ?? (process.env.DATABASE_URL as string), home, services);
       }
       if (options.broker === 'kafka') await applyTopics((process.env.KAFKA_BROKERS as string).split(','));
@@ -76,10 +78,6 @@ export class Platform {
   pid(name: ProcessName): number | undefined {
     return this.supervisor.pid(name);
   }
-}
-
-function startPostgres(options: LaunchOptions, home: Home): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres({ directory: home.postgresDirectory, port: postgresPort(options.portBase) });
 }
 
 interface ProcessStart {

@@ -171,6 +171,17 @@ describe('a local platform', () => {
     expect(find()?.pid).not.toBe(before.pid);
   });
 
+  it('starts a killed Postgres again; the services outlive it and have their data', async () => {
+    const postmaster = processesBelow(platform.program.pid).find(({ command }) => /^\S+\/bin\/postgres /.test(command));
+    const services = processesBelow(platform.program.pid).filter(({ command }) => command.includes('/services/'));
+    if (!postmaster) throw new Error('no Postgres was found below the launcher');
+    process.kill(postmaster.pid, 'SIGKILL');
+    await platform.program.said('Postgres is back', 30_000);
+    for (const name of processNames) await eventually(() => isReady(platform, name), { timeoutMs: 20_000, intervalMs: 100 });
+    expect(await dataset()).toEqual({ status: 200, rows: 2 });
+    expect(stillRunning(services)).toHaveLength(processNames.length);
+  });
+
   it('leaves no process behind when its launcher is killed, and the next start goes on with the data', async () => {
     const before = processesBelow(platform.program.pid);
     expect(before.filter(({ command }) => command.includes('postgres')).length).toBeGreaterThan(0);

@@ -248,7 +248,7 @@ describe('governance', () => {
       expect(page.body).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
       expect(page.body).not.toMatch(/<script|<img/);
       expect(page.body).toContain('<span class="alias">champion</span>');
-      expect(page.body).toContain('period-1 accuracy <b>0.620</b>');
+      expect(page.body).toMatch(/period-1 accuracy<\/span>\s*<b>0\.620<\/b>/);
     }
   });
 

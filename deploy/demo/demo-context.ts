@@ -30,8 +30,8 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
     poisonedSteps: 300,
     periodOneRequests: 220,
     periodTwoRequests: 500,
-    canaryRequestsMax: 1800,
-    requestsPerArmMax: 600,
+    canaryRequestsMax: 2400,
+    requestsPerArmMax: 800,
     margin: 0.05,
   },
   small: {

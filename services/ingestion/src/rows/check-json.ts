@@ -11,6 +11,14 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const COLON = 0x3a;
 
+/** An escape of NUL, not a backslash that is itself escaped before the letters "u0000". */
+const ESCAPED_NUL = /(?<!\\)(?:\\\\)*\\u0000/;
+
+/** True when a JSON text holds a NUL character, bare or escaped: Postgres and many readers cannot store one. */
+export function holdsNul(text: string): boolean {
+  return text.includes('\u0000') || (text.includes('\\u0000') && ESCAPED_NUL.test(text));
+}
+
 /** What a scan of valid JSON text found beyond its grammar. */
 export interface JsonFinding {
   kind: 'duplicate_key' | 'too_deep';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { scanJson } from './check-json';
+import { holdsNul, scanJson } from './check-json';
 import { printableSample, type QuarantineReason, type SourceRow } from './source-row';
 import { splitLines, type Line } from './split-lines';
 
@@ -29,7 +29,7 @@ function readLine(line: Line, lineBytesMax: number): SourceRow {
 }
 
 function readText(line: number, text: string, refuse: (reason: QuarantineReason, detail: string) => SourceRow): SourceRow {
-  if (text.includes('\u0000') || text.includes('\\u0000')) return refuse('nul_byte', 'holds a NUL character');
+  if (holdsNul(text)) return refuse('nul_byte', 'holds a NUL character');
   let value: unknown;
   try {
     value = JSON.parse(text);

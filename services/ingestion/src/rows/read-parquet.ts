@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { invalidFields } from '#libs/errors';
-import { scanJson } from './check-json';
+import { holdsNul, scanJson } from './check-json';
 import { printableSample, type SourceRow } from './source-row';
 
 /**
@@ -53,7 +53,7 @@ async function* readRows(connection: Awaited<ReturnType<DuckDBInstance['connect'
 }
 
 function toRow(line: number, text: string): SourceRow {
-  if (text.includes('\\u0000'))
+  if (holdsNul(text))
     return { line, fault: { reason: 'nul_byte', detail: 'holds a NUL character', sample: printableSample(text) } };
   const finding = scanJson(text);
   if (finding) return { line, fault: { reason: finding.kind, detail: finding.detail, sample: printableSample(text) } };

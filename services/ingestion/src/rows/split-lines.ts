@@ -23,7 +23,6 @@ export async function* splitLines(source: AsyncIterable<Buffer>, lineBytesMax: n
   let number = 0;
   let parts: Buffer[] = [];
   let length = 0;
-  let first = true;
 
   const take = (): Line => {
     number += 1;
@@ -45,9 +44,8 @@ export async function* splitLines(source: AsyncIterable<Buffer>, lineBytesMax: n
     }
   };
 
-  for await (const chunk of source) {
-    let start = first && chunk.length >= 3 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
-    first = false;
+  for await (const chunk of withoutByteOrderMark(source)) {
+    let start = 0;
     for (let end = chunk.indexOf(LF, start); end >= 0; end = chunk.indexOf(LF, start)) {
       keep(chunk.subarray(start, end));
       yield take();
@@ -56,4 +54,26 @@ export async function* splitLines(source: AsyncIterable<Buffer>, lineBytesMax: n
     keep(chunk.subarray(start));
   }
   if (length > 0) yield take();
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** The same bytes without a byte order mark at the start, however the stream is cut into pieces. */
+async function* withoutByteOrderMark(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    if (head.length < BYTE_ORDER_MARK.length) continue;
+    yield startOf(head);
+    head = undefined;
+  }
+  if (head !== undefined && head.length > 0) yield startOf(head);
+}
+
+function startOf(head: Buffer): Buffer {
+  return head.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? head.subarray(BYTE_ORDER_MARK.length) : head;
 }

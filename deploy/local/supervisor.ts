@@ -110,9 +110,9 @@ async function answersReady(url: string): Promise<boolean> {
     const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
     await response.arrayBuffer();
     return response.ok;
-  } catch (error) {
-    // Not listening yet, or slow: both mean "ask again".
-    return error instanceof SyntaxError;
+  } catch {
+    // Not listening yet, or slow: both mean "ask again"; what went wrong is in the child's log.
+    return false;
   }
 }
 

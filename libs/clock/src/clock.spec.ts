@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   currentDeadline,
+  every,
   FakeClock,
   newId,
   remainingDeadlineMs,
@@ -35,6 +36,18 @@ describe('FakeClock', () => {
     })();
     await clock.advance(30);
     expect(rounds).toBe(3);
+  });
+
+  it('calls timers once, repeats with every(), and forgets what is cancelled', async () => {
+    const clock = new FakeClock();
+    const calls: string[] = [];
+    clock.timer(100, () => calls.push('once'));
+    clock.timer(100, () => calls.push('never'))();
+    const stop = every(clock, 40, () => calls.push('again'));
+    await clock.advance(100);
+    stop();
+    await clock.advance(100);
+    expect(calls).toEqual(['again', 'again', 'once']);
   });
 
   it('keeps monotonic time when the wall clock jumps', () => {

@@ -7,6 +7,8 @@ export abstract class Clock {
   abstract monotonicMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   abstract sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `fn` once after `ms`, unless the function that it returns is called first. */
+  abstract timer(ms: number, fn: () => void): () => void;
 }
 
 export class SystemClock extends Clock {
@@ -32,6 +34,21 @@ export class SystemClock extends Clock {
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
+
+  timer(ms: number, fn: () => void): () => void {
+    const handle = setTimeout(fn, ms);
+    return () => clearTimeout(handle);
+  }
+}
+
+/** Calls `fn` every `ms` until the function that it returns is called. A late call does not make the next one come sooner. */
+export function every(clock: Clock, ms: number, fn: () => void): () => void {
+  let cancel = clock.timer(ms, tick);
+  function tick(): void {
+    cancel = clock.timer(ms, tick);
+    fn();
+  }
+  return () => cancel();
 }
 
 interface Sleeper {
@@ -72,6 +89,14 @@ export class FakeClock extends Clock {
         { once: true },
       );
     });
+  }
+
+  timer(ms: number, fn: () => void): () => void {
+    const sleeper: Sleeper = { wakeAtMs: this.elapsedMs + ms, wake: fn };
+    this.sleepers.push(sleeper);
+    return () => {
+      this.sleepers = this.sleepers.filter((other) => other !== sleeper);
+    };
   }
 
   /** Moves both times on and wakes sleepers in the order of their wake time; lets their continuations run in between. */

@@ -1,33 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { type ActiveDeadline, type Ambient, currentAmbient, runWithAmbient } from './ambient';
+import { SystemClock, type Clock } from './clock';
 
-interface ActiveDeadline {
-  at: Date;
-  // Durations are counted on the monotonic clock, so that a step of the wall clock neither ends nor prolongs a call.
-  endsAtMonotonicMs: number;
-}
-
-const storage = new AsyncLocalStorage<ActiveDeadline | undefined>();
+const SYSTEM_CLOCK = new SystemClock();
 
 /**
  * Runs `fn` so that everything it calls sees this deadline: SQL gets it as statement timeout, downstream calls as their deadline.
  * An earlier deadline that is already active wins. `undefined` runs without any (background work).
  */
-export function runWithDeadline<T>(deadline: Date | undefined, fn: () => T): T {
-  if (deadline === undefined) return storage.run(undefined, fn);
-  const active = storage.getStore();
-  const endsAtMonotonicMs = performance.now() + (deadline.getTime() - Date.now());
-  if (active && active.endsAtMonotonicMs <= endsAtMonotonicMs) return fn();
-  return storage.run({ at: deadline, endsAtMonotonicMs }, fn);
+export function runWithDeadline<T>(deadline: Date | undefined, fn: () => T, clock: Clock = SYSTEM_CLOCK): T {
+  const ambient = currentAmbient();
+  const earliest = earliestDeadline(ambient, deadline, clock);
+  if (earliest === ambient.deadline && earliest !== undefined) return fn();
+  return runWithAmbient({ deadline: earliest, trace: ambient.trace }, fn);
+}
+
+/** The deadline of work inside `ambient` that got one of its own: whichever comes first. `undefined` = none at all. */
+export function earliestDeadline(
+  ambient: Ambient,
+  deadline: Date | undefined,
+  clock: Clock = SYSTEM_CLOCK,
+): ActiveDeadline | undefined {
+  if (deadline === undefined) return undefined;
+  const endsAtMonotonicMs = clock.monotonicMs() + (deadline.getTime() - clock.now().getTime());
+  const active = ambient.deadline;
+  return active && active.endsAtMonotonicMs <= endsAtMonotonicMs ? active : { at: deadline, endsAtMonotonicMs, clock };
 }
 
 /** The deadline of the call being served, or undefined. */
 export function currentDeadline(): Date | undefined {
-  return storage.getStore()?.at;
+  return currentAmbient().deadline?.at;
 }
 
 /** Milliseconds left of the call being served (0 when past), or undefined when there is no deadline. */
 export function remainingDeadlineMs(): number | undefined {
-  const active = storage.getStore();
-  return active && Math.max(0, active.endsAtMonotonicMs - performance.now());
+  const active = currentAmbient().deadline;
+  return active && Math.max(0, active.endsAtMonotonicMs - active.clock.monotonicMs());
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-export { Clock, FakeClock, SystemClock } from './clock';
+export { currentAmbient, runWithAmbient } from './ambient';
+export type { ActiveDeadline, Ambient, TracePosition } from './ambient';
+export { Clock, every, FakeClock, SystemClock } from './clock';
+export { IdlePause } from './idle-pause';
 export { Ids, newId, SeededIds, UuidIds } from './ids';
 export { pooledRandomBytes } from './random-pool';
 export { seededRandom } from './seeded-random';
-export { currentDeadline, remainingDeadlineMs, runWithDeadline } from './deadline';
+export { currentDeadline, earliestDeadline, remainingDeadlineMs, runWithDeadline } from './deadline';

@@ -67,6 +67,14 @@ export abstract class ProcessSettings {
   @IsString()
   authSigningKey?: string;
 
+  @Setting({
+    doc: 'Another platform key whose tokens are accepted while keys are rotated: the coming one, then the former one.',
+    secret: true,
+    optional: true,
+  })
+  @IsString()
+  authAcceptedKey?: string;
+
   @Setting({ doc: 'OpenID Connect issuer whose tokens are accepted too; empty = none.', default: '' })
   @IsString()
   oidcIssuer: string;
@@ -158,6 +166,15 @@ export abstract class ServiceSettings extends ProcessSettings {
   kafkaBrokers: string[];
 
   @Setting({
+    doc: 'Seconds after which a consumer that says nothing loses its partitions to the others of its group; Kafka only.',
+    default: 45,
+  })
+  @IsInt()
+  @Min(3)
+  @Max(300)
+  kafkaSessionSeconds: number;
+
+  @Setting({
     doc: 'Workspaces: auto (made on first use) or explicit (made by an admin).',
     env: 'MILLRACE_WORKSPACES',
     default: 'auto',
@@ -169,6 +186,14 @@ export abstract class ServiceSettings extends ProcessSettings {
   @Setting({ doc: 'Run the consumers and the relay in this process.', default: true })
   @IsBoolean()
   runConsumers: boolean;
+
+  @Setting({
+    doc: 'Longest time that handling one event may take, in seconds; what takes longer twice is put aside.',
+    default: 20,
+  })
+  @Min(0.1)
+  @Max(22) // below half of a Kafka session, so that a stuck handler never costs the membership
+  handlerSecondsMax: number;
 
   @Setting({ doc: "Address of ingestion's gRPC port.", default: '127.0.0.1:7201' })
   @Matches(HOST_PORT, { message: 'must be host:port' })

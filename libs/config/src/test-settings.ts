@@ -13,6 +13,9 @@ export class TestSettings {
   @Setting({ doc: 'The grpcurl program that the specs with outside clients call.', default: 'grpcurl' })
   millraceGrpcurl: string;
 
+  @Setting({ doc: "The OpenTelemetry Collector's OTLP receiver, built from .ci/tools/otlp-receiver.", default: 'otlp-receiver' })
+  millraceOtlpReceiver: string;
+
   @Setting({ doc: 'Running in CI: an engine that is missing fails its spec.', default: false })
   millraceCi: boolean;
 
@@ -33,6 +36,12 @@ export class TestSettings {
     optional: true,
   })
   mlflowPython?: string;
+
+  @Setting({ doc: 'Seed of the fuzz specs; the same seed sends the same requests.', default: 20261123 })
+  fuzzSeed: number;
+
+  @Setting({ doc: 'Hostile requests that the fuzz specs send to each method or event type.', default: 25 })
+  fuzzExamples: number;
 }
 
 /** The test settings of this process. */

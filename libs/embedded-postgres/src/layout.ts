@@ -45,6 +45,11 @@ function substitute(wanted: string, systemDirectory: string): string {
   return root;
 }
 
+/** Folder of the server's own files (PGDATA), wherever it was put: what a backup of a stopped server copies. */
+export function embeddedPostgresData(directory: string): string {
+  return prepareLayout(directory).data;
+}
+
 /** The port of the last start, so that addresses stay the same over restarts. */
 export function rememberedPort(layout: Layout): number | undefined {
   if (!existsSync(layout.port)) return undefined;

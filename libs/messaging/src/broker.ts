@@ -42,6 +42,8 @@ export interface SubscribeOptions {
   topics: readonly string[];
   /** Most messages per call of `onBatch`. */
   batchSizeMax: number;
+  /** Bytes that one fetch brings of a partition, where the broker is asked by bytes. Default 256 KiB. */
+  fetchBytesMax?: number;
   /** Most partitions handled at the same time by this member. */
   partitionsConcurrentMax: number;
   /** Handles a batch; batches of one partition come one after the other. Must not throw: what it throws pauses the partition. */
@@ -60,6 +62,8 @@ export interface Subscription {
   heartbeatAgeMs(): number;
   /** Times that the consumer crashed and was built again. */
   rebuilds(): number;
+  /** Times that its position was not in a topic any more, so that events may have been missed. Only where topics can lose messages. */
+  offsetResets?(): number;
   /** Ends intake, waits for the batch in hand, commits, and hands the partitions over. */
   stop(): Promise<void>;
 }

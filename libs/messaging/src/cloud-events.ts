@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from './broker';
 import { MessagingErrors } from './messaging.errors';
 
@@ -139,14 +140,15 @@ function readData(value: Buffer | null, contentType: string): unknown {
   return parseJson(value, (reason) => MessagingErrors.UNREADABLE_DATA(`data ${reason}`, { field: 'data' }));
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 function parseJson(bytes: Buffer, refuse: (reason: string) => Error): unknown {
+  if (!isUtf8(bytes)) throw refuse('is not UTF-8');
+  const start = bytes.length >= 3 && BYTE_ORDER_MARK.equals(bytes.subarray(0, 3)) ? 3 : 0;
   try {
-    return JSON.parse(utf8.decode(bytes)) as unknown;
+    return JSON.parse(bytes.toString('utf8', start)) as unknown;
   } catch (error) {
     if (error instanceof SyntaxError || (error as Error).name === 'SyntaxError') throw refuse('is not JSON');
-    if ((error as { code?: string }).code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw refuse('is not UTF-8');
     throw error;
   }
 }

@@ -51,6 +51,7 @@ export class ConsumerHost {
       group: this.group,
       topics: [...new Set(this.consumer.handlers.map((handler) => handler.topic))].sort(),
       batchSizeMax: this.consumer.batch?.sizeMax ?? BATCH_SIZE_DEFAULT,
+      fetchBytesMax: this.consumer.batch?.fetchBytesMax,
       partitionsConcurrentMax: this.tools.partitionsConcurrentMax,
       onBatch: (batch) => this.onBatch(batch),
       onFatal: this.tools.onFatal,

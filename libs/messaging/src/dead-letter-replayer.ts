@@ -5,6 +5,7 @@ import type { Logger } from '#libs/observability';
 import type { Transaction, UnitOfWork } from '#libs/persistence';
 import type { IncomingMessage } from './broker';
 import type { ConsumerHost } from './consumer-host';
+import { deliveryOf } from './delivery';
 import type { ReceivedEvent } from './events';
 import { claimEvents } from './inbox';
 
@@ -50,7 +51,9 @@ export class DeadLetterReplayer {
   /** Replays what waits now; returns how many letters were tried. */
   async runOnce(): Promise<number> {
     let tried = 0;
+    const waiting = await this.consumersWaiting();
     for (const host of this.hosts) {
+      if (!waiting.has(host.name)) continue;
       while (!this.stopping.signal.aborted && (await this.replayOne(host))) tried += 1;
     }
     return tried;
@@ -68,19 +71,31 @@ export class DeadLetterReplayer {
     }
   }
 
+  /** Whose letters wait: one look for all, because nearly always none do. */
+  private async consumersWaiting(): Promise<Set<string>> {
+    const names = this.hosts.map(({ name }) => name);
+    const rows = await this.tools.unitOfWork.run((tx) =>
+      tx.query<{ consumer: string }>(
+        "select distinct consumer from dead_letters where state = 'replaying' and consumer = any($1)",
+        [names],
+      ),
+    );
+    return new Set(rows.map(({ consumer }) => consumer));
+  }
+
   private async replayOne(host: ConsumerHost): Promise<boolean> {
     let row: Row | undefined;
     try {
-      const limit = new Date(Date.now() + this.tools.handlerMsMax);
-      await runWithDeadline(limit, () =>
-        this.tools.unitOfWork.run(
+      const { clock, handlerMsMax, unitOfWork } = this.tools;
+      const replay = (): Promise<void> =>
+        unitOfWork.run(
           async (tx) => {
             row = await lockNext(tx, host.name);
             if (row) await this.handle(tx, host, row);
           },
           { label: `${host.name} replay` },
-        ),
-      );
+        );
+      await runWithDeadline(new Date(clock.now().getTime() + handlerMsMax), replay, clock);
       return row !== undefined;
     } catch (thrown) {
       if (!row) throw thrown;
@@ -95,6 +110,7 @@ export class DeadLetterReplayer {
     if (job.kind === 'event') {
       // The inbox may hold the event already (that is how it was put aside); the letter's lock guards the once-only effect.
       await claimEvents(tx, host.name, [job.event]);
+      deliveryOf(job.event).unclaimed = false;
       await job.handler.handle([job.event] as ReceivedEvent<never>[], tx);
     }
     await tx.query("update dead_letters set state = 'replayed', resolved_at = now() where id = $1 and state = 'replaying'", [

@@ -5,6 +5,7 @@ import { decodePageToken, encodePageToken, pageSize, type Database, type Queryab
 import { peekAttributes } from './cloud-events';
 import { deliveryOf, type Delivery } from './delivery';
 import type { ReceivedEvent } from './events';
+import { claimEvents } from './inbox';
 import { MessagingErrors } from './messaging.errors';
 
 export type DeadLetterState = 'open' | 'replaying' | 'replayed' | 'dropped';
@@ -84,7 +85,9 @@ export class PgDeadLetters extends DeadLetters {
   }
 
   async deadLetter(tx: Transaction, event: ReceivedEvent, code: string, message: string): Promise<void> {
-    await this.put(tx, deliveryOf(event), { code, message, attempts: event.attempt });
+    const delivery = deliveryOf(event);
+    if (delivery.unclaimed && (await claimEvents(tx, delivery.consumer, [event])).length === 0) return;
+    await this.put(tx, delivery, { code, message, attempts: event.attempt });
   }
 
   /** Keeps the message; a second failure of the same message updates the first letter. */

@@ -53,7 +53,8 @@ export class OutboxPublisher extends EventPublisher {
 
   async publishMany<T>(tx: Transaction, definition: EventDefinition<T>, events: readonly NewEvent<T>[]): Promise<string[]> {
     if (events.length === 0) return [];
-    const rows = events.map((event) => this.toRow(definition, event));
+    const trace = traceparent();
+    const rows = events.map((event) => this.toRow(definition, event, trace));
     const column = <K extends keyof (typeof rows)[number]>(name: K): (typeof rows)[number][K][] => rows.map((row) => row[name]);
     await tx.query(
       `insert into outbox (workspace, id, topic, aggregatetype, aggregateid, type, payload, headers)
@@ -76,7 +77,7 @@ export class OutboxPublisher extends EventPublisher {
     return column('id');
   }
 
-  private toRow<T>(definition: EventDefinition<T>, event: NewEvent<T>) {
+  private toRow<T>(definition: EventDefinition<T>, event: NewEvent<T>, trace: string | undefined) {
     const { workspace, aggregateId, aggregateVersion } = event;
     if (workspace === '' || aggregateId === '') {
       throw CommonErrors.INTERNAL(`event ${definition.type} needs a workspace and an aggregate id`);
@@ -90,7 +91,6 @@ export class OutboxPublisher extends EventPublisher {
       });
     }
     const id = event.id ?? this.options.ids.next();
-    const trace = traceparent();
     const headers = toHeaders({
       id,
       source: `millrace/${this.options.service}`,

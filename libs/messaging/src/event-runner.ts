@@ -7,7 +7,7 @@ import { classify } from './classify';
 import type { PgDeadLetters } from './dead-letters';
 import { deliveryOf } from './delivery';
 import type { EventHandler, ReceivedEvent } from './events';
-import { claimEvents } from './inbox';
+import { claimEvents, unclaimedEvents } from './inbox';
 import { MessagingErrors } from './messaging.errors';
 import type { MessagingMetrics } from './messaging-metrics';
 import type { Slots } from './slots';
@@ -105,16 +105,18 @@ export class EventRunner {
     const { clock, metrics, unitOfWork, handlerMsMax } = this.tools;
     const startedMs = clock.monotonicMs();
     const work = async (tx: Transaction): Promise<number> => {
-      const fresh = await claimEvents(tx, this.consumer, events);
-      if (fresh.length > 0) await this.limited(handler.handle(fresh as ReceivedEvent<never>[], tx));
-      return fresh.length;
+      const claim = handler.ownsDuplicates ? unclaimedEvents : claimEvents;
+      const fresh = await claim(tx, this.consumer, events);
+      if (fresh.length === 0) return 0;
+      const counted = await this.limited(handler.handle(fresh as ReceivedEvent<never>[], tx));
+      return counted ?? fresh.length;
     };
     let outcome = 'failed';
     try {
       const label = `${this.consumer} ${handler.type ?? handler.topic}`;
       const fresh = await this.traced(events, label, () =>
         // SQL and calls made by the handler see the limit as their deadline, so they end by themselves.
-        runWithDeadline(new Date(Date.now() + handlerMsMax), () => unitOfWork.run(work, { label })),
+        runWithDeadline(new Date(clock.now().getTime() + handlerMsMax), () => unitOfWork.run(work, { label }), clock),
       );
       outcome = 'done';
       const duplicates = events.length - fresh;
@@ -131,20 +133,20 @@ export class EventRunner {
     return runInSpan({ name, kind: 'consumer', ...(parent === undefined ? {} : { traceparent: parent }) }, fn);
   }
 
-  private async limited(handling: Promise<void>): Promise<void> {
-    const { handlerMsMax } = this.tools;
-    let timer: NodeJS.Timeout | undefined;
+  private async limited<T>(handling: Promise<T>): Promise<T> {
+    const { clock, handlerMsMax } = this.tools;
+    let cancel: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
+      cancel = clock.timer(handlerMsMax, () => {
         reject(
           MessagingErrors.HANDLER_TIMEOUT(`the handler did not return within ${handlerMsMax} ms`, { consumer: this.consumer }),
         );
-      }, handlerMsMax);
+      });
     });
     try {
-      await Promise.race([handling, late]);
+      return await Promise.race([handling, late]);
     } finally {
-      clearTimeout(timer);
+      cancel?.();
       // A late failure of an abandoned handler has nobody left to hear it.
       handling.catch(() => undefined);
     }

@@ -30,20 +30,34 @@ export interface EventHandler {
   /** CloudEvents type; undefined takes every type of the topic. */
   readonly type?: string;
   readonly batch: boolean;
+  /** True: the handler's own unique keys make the effect happen once, and no inbox rows are written. See `onRawBatch`. */
+  readonly ownsDuplicates?: boolean;
   decode(json: unknown): unknown;
-  /** The transaction also holds the inbox rows: the effect happens once per event, or not at all. */
-  handle(events: ReceivedEvent<never>[], tx: Transaction): Promise<void>;
+  /**
+   * The transaction also holds the inbox rows: the effect happens once per event, or not at all. A handler that owns its duplicates
+   * gives back how many of the events were new.
+   */
+  handle(events: ReceivedEvent<never>[], tx: Transaction): Promise<number | void>;
 }
 
 /** A slice of a service that reacts to events. Each has a group of its own: `<service>.<slice>`. */
 export abstract class EventConsumer {
   abstract readonly group: string;
   abstract readonly handlers: EventHandler[];
-  readonly batch?: { sizeMax: number };
+  readonly batch?: BatchBounds;
+}
+
+/** How much of one partition a consumer takes at a time. */
+export interface BatchBounds {
+  /** Events per handler call. */
+  sizeMax: number;
+  /** Bytes that one fetch from Kafka brings of a partition (a larger message comes alone). Default 256 KiB. */
+  fetchBytesMax?: number;
 }
 
 type One<T> = (event: ReceivedEvent<T>, tx: Transaction) => Promise<void>;
 type Many<T> = (events: ReceivedEvent<T>[], tx: Transaction) => Promise<void>;
+type Counting = (events: ReceivedEvent[], tx: Transaction) => Promise<number>;
 
 /** One event, one transaction. */
 export function on<T>(definition: EventDefinition<T>, handle: One<T>): EventHandler {
@@ -61,9 +75,15 @@ export function onRaw(topic: string, handle: One<unknown>): EventHandler {
   return single(topic, undefined, (json) => json, handle);
 }
 
-/** As `onRaw`, in batches. */
-export function onRawBatch(topic: string, handle: Many<unknown>): EventHandler {
-  return { topic, batch: true, decode: (json) => json, handle: handle };
+/**
+ * As `onRaw`, in batches. `ownsDuplicates`: the table that the handler fills is itself unique by workspace, source and event id, so
+ * an inbox row per event would only say the same again. Such a handler must write all of its effect behind that key, in `tx`, and
+ * return how many events were new. An event that it puts aside has an inbox row all the same, and does not come again.
+ */
+export function onRawBatch(topic: string, handle: Many<unknown>): EventHandler;
+export function onRawBatch(topic: string, handle: Counting, options: { ownsDuplicates: true }): EventHandler;
+export function onRawBatch(topic: string, handle: Many<unknown> | Counting, options?: { ownsDuplicates: true }): EventHandler {
+  return { topic, batch: true, ...options, decode: (json) => json, handle };
 }
 
 function single(topic: string, type: string | undefined, decode: (json: unknown) => unknown, handle: One<never>): EventHandler {

@@ -17,11 +17,7 @@ export function eventKey({ id, source, workspace }: Identity): string {
  * Two members racing for the same event meet here: the second one waits for the first and then gets nothing.
  */
 export async function claimEvents<E extends Identity>(tx: Transaction, consumer: string, events: readonly E[]): Promise<E[]> {
-  const byKey = new Map<string, E>();
-  for (const event of events) {
-    const key = eventKey(event);
-    if (!byKey.has(key)) byKey.set(key, event);
-  }
+  const byKey = firstByKey(events);
   // Sorted, so that two members with overlapping batches lock in the same order.
   const rows = await tx.query<{ event_key: string }>(
     `insert into inbox (consumer, event_key) select $1, key from unnest($2::text[]) as key
@@ -30,6 +26,29 @@ export async function claimEvents<E extends Identity>(tx: Transaction, consumer:
   );
   const fresh = new Set(rows.map((row) => row.event_key));
   return [...byKey].filter(([key]) => fresh.has(key)).map(([, event]) => event);
+}
+
+/**
+ * The events without an inbox row, for a handler whose own keys find repeats: what was put aside must not be handled behind the back
+ * of its dead letter. Two members that race for an event meet at those keys, not here.
+ */
+export async function unclaimedEvents<E extends Identity>(tx: Transaction, consumer: string, events: readonly E[]): Promise<E[]> {
+  const byKey = firstByKey(events);
+  const rows = await tx.query<{ event_key: string }>('select event_key from inbox where consumer = $1 and event_key = any($2)', [
+    consumer,
+    [...byKey.keys()],
+  ]);
+  for (const { event_key: key } of rows) byKey.delete(key);
+  return [...byKey.values()];
+}
+
+function firstByKey<E extends Identity>(events: readonly E[]): Map<string, E> {
+  const byKey = new Map<string, E>();
+  for (const event of events) {
+    const key = eventKey(event);
+    if (!byKey.has(key)) byKey.set(key, event);
+  }
+  return byKey;
 }
 
 /** Removes rows older than `days`, at most `rowsMax`; returns how many. Must outlive the topics' retention. */

@@ -11,7 +11,7 @@ export type {
   TopicSpec,
 } from './broker';
 export { EventConsumer, on, onBatch, onRaw, onRawBatch } from './events';
-export type { EventHandler, ReceivedEvent } from './events';
+export type { BatchBounds, EventHandler, ReceivedEvent } from './events';
 export { EventPublisher, OutboxPublisher } from './event-publisher';
 export type { NewEvent, OutboxPublisherOptions } from './event-publisher';
 export { DeadLetters, PgDeadLetters } from './dead-letters';
@@ -27,5 +27,9 @@ export type { EventLogOptions } from './event-log/event-log-broker';
 export { eventLogMigrations } from './event-log/migrations';
 export { KafkaBroker } from './kafka/kafka-broker';
 export type { KafkaOptions } from './kafka/kafka-broker';
+export { GroupOffsets } from './group-offsets';
+export type { GroupPosition, NewPosition } from './group-offsets';
+export { EventLogOffsets } from './event-log/event-log-offsets';
+export { KafkaOffsets } from './kafka/kafka-offsets';
 export { kafkaOrLog } from './kafka-or-log';
 export type { BrokerSettings } from './kafka-or-log';

@@ -45,16 +45,18 @@ export type MessagingMetrics = ReturnType<typeof messagingMetrics>;
 export interface ScrapeSources {
   lag: () => Promise<{ consumer: string; topic: string; lag: number }[]>;
   deadLetters: () => Promise<{ consumer: string; open: string; oldestSeconds: number }[]>;
-  consumers: () => { consumer: string; heartbeatAgeSeconds: number; rebuilds: number }[];
+  consumers: () => { consumer: string; heartbeatAgeSeconds: number; rebuilds: number; offsetResets: number }[];
 }
 
 export function registerScrapes(metrics: Metrics, sources: ScrapeSources): void {
+  const lag = inTime(sources.lag, SCRAPE_MS_MAX);
   metrics.gauge({
     name: 'consumer_lag_events',
     help: 'Events written and not committed by the consumer.',
     labelNames: ['consumer', 'topic'],
     collect: async (gauge) => {
-      const rows = await sources.lag();
+      const rows = await lag();
+      if (!rows) return; // the broker does not answer: the last figures stay, and all others are given out in time
       gauge.reset();
       for (const { consumer, topic, lag } of rows) gauge.inc({ consumer, topic }, lag);
     },
@@ -78,20 +80,48 @@ export function registerScrapes(metrics: Metrics, sources: ScrapeSources): void 
       }
     },
   });
-  const rebuilds = metrics.gauge({
+  metrics.gauge({
     name: 'consumer_rebuilds_count',
     help: 'Times that a consumer of this process crashed and was built again.',
     labelNames: ['consumer'],
+    collect: (gauge) => sources.consumers().forEach(({ consumer, rebuilds }) => gauge.set({ consumer }, rebuilds)),
+  });
+  metrics.gauge({
+    name: 'consumer_offset_resets_count',
+    help: 'Times that the position of a consumer of this process was not in its topic any more: events may have been missed.',
+    labelNames: ['consumer'],
+    collect: (gauge) => sources.consumers().forEach(({ consumer, offsetResets }) => gauge.set({ consumer }, offsetResets)),
   });
   metrics.gauge({
     name: 'consumer_heartbeat_age_seconds',
     help: 'Seconds since the broker last confirmed the membership.',
     labelNames: ['consumer'],
-    collect: (gauge) => {
-      for (const { consumer, heartbeatAgeSeconds, rebuilds: count } of sources.consumers()) {
-        gauge.set({ consumer }, heartbeatAgeSeconds);
-        rebuilds.set({ consumer }, count);
-      }
-    },
+    collect: (gauge) =>
+      sources.consumers().forEach(({ consumer, heartbeatAgeSeconds }) => gauge.set({ consumer }, heartbeatAgeSeconds)),
   });
+}
+
+/** A broker that accepts and never answers must not cost all figures of the process. */
+const SCRAPE_MS_MAX = 2_000;
+
+/** Asks one question at a time, and waits for its answer no longer than that; undefined when it is late. What it throws is thrown on. */
+function inTime<T>(ask: () => Promise<T>, limitMs: number): () => Promise<T | undefined> {
+  let asking: Promise<T> | undefined;
+  return async () => {
+    if (!asking) {
+      const question = ask().finally(() => (asking = undefined));
+      // Who gave up waiting does not hear of a late failure; the next scrape asks again and does.
+      question.catch(() => undefined);
+      asking = question;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), limitMs);
+    });
+    try {
+      return await Promise.race([asking, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }

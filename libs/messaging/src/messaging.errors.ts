@@ -21,5 +21,10 @@ export const MessagingErrors = defineErrors('MESSAGING', {
   RETRIES_EXHAUSTED: { kind: 'internal', retry: 'never', help: 'An event asked to be tried later for longer than the bound.' },
   CRASHED_CONSUMER: { kind: 'internal', retry: 'never', help: 'The process died several times while handling this event.' },
   OWNERSHIP_LOST: { kind: 'conflict', retry: 'later', help: 'The partition belongs to another member of the group now.' },
+  GROUP_IN_USE: {
+    kind: 'precondition',
+    retry: 'never',
+    help: 'A consumer group can only be moved while none of its members runs: stop the processes of the service first.',
+  },
   DEAD_LETTER_NOT_OPEN: { kind: 'precondition', retry: 'never', help: 'The dead letter was replayed or dropped already.' },
 });

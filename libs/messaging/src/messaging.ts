@@ -2,8 +2,8 @@
 import { listTopics } from '#libs/contracts';
 import type { Clock, Ids } from '#libs/clock';
 import type { Logger, Metrics } from '#libs/observability';
-import type { Database, UnitOfWork } from '#libs/persistence';
-import type { Broker } from './broker';
+import { pgSessions, type Database, type OpenSession, type UnitOfWork } from '#libs/persistence';
+import type { Broker, TopicSpec } from './broker';
 import { ConsumerHost, type HostTools } from './consumer-host';
 import { DeadLetterReplayer } from './dead-letter-replayer';
 import { PgDeadLetters, type DeadLetters } from './dead-letters';
@@ -20,6 +20,8 @@ export interface MessagingOptions {
   build: string;
   /** The service's own database, for the relay's dedicated connection. */
   databaseUrl: string;
+  /** How to open that connection; default: to `databaseUrl`. */
+  openSession?: OpenSession;
   database: Database;
   unitOfWork: UnitOfWork;
   broker: Broker;
@@ -37,9 +39,13 @@ export interface MessagingOptions {
   handlerSecondsMax?: number;
   /** Longest time that one event may ask for "later"; outages of dependencies do not count. Default 15 min. */
   laterSecondsMax?: number;
+  /** How long the relay's leader may be silent before another process takes over. Default 15 s. */
+  leadSilenceMsMax?: number;
   /** How often replayed dead letters are looked for. Default 2 s. */
   replayPollMs?: number;
   random?: () => number;
+  /** Topics that the event log makes at start. Default: all of the registry. */
+  topics?: readonly TopicSpec[];
 }
 
 const START_RETRY_MS_MAX = 5_000;
@@ -67,8 +73,10 @@ export class Messaging {
   constructor(private readonly options: MessagingOptions) {
     const { service, build, clock, ids, logger, broker, databaseUrl, metrics } = options;
     this.figures = messagingMetrics(metrics);
-    this.relay = new OutboxRelay({ databaseUrl, service, broker, clock, logger, metrics: this.figures });
-    this.waker = new OutboxWaker(options.database, this.relay, logger);
+    const { leadSilenceMsMax } = options;
+    const openSession = options.openSession ?? pgSessions(databaseUrl);
+    this.relay = new OutboxRelay({ openSession, service, broker, clock, logger, metrics: this.figures, leadSilenceMsMax });
+    this.waker = new OutboxWaker(options.database, this.relay, logger, clock);
     this.publisher = new OutboxPublisher({ service, build, clock, ids, wake: () => this.waker.wake() });
     this.letters = new PgDeadLetters(options.database, {
       ids,
@@ -99,6 +107,7 @@ export class Messaging {
           consumer: host.name,
           heartbeatAgeSeconds: (host.membership?.heartbeatAgeMs() ?? 0) / 1_000,
           rebuilds: host.membership?.rebuilds() ?? 0,
+          offsetResets: host.membership?.offsetResets?.() ?? 0,
         })),
     });
     this.starting = this.startAll();
@@ -152,7 +161,7 @@ export class Messaging {
     const { broker } = this.options;
     await this.insist('broker', () => broker.start());
     // On Kafka topics are made by topics:apply, with the operator's replication settings; the embedded log has no operator.
-    if (broker.kind === 'event-log') await this.insist('topics', () => broker.ensureTopics(listTopics()));
+    if (broker.kind === 'event-log') await this.insist('topics', () => broker.ensureTopics(this.options.topics ?? listTopics()));
     if (!this.stopping.signal.aborted) this.relay.start();
     for (const host of this.hosts) await this.insist(host.name, () => host.start());
     if (this.stopping.signal.aborted) return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Client } from 'pg';
-import type { Clock } from '#libs/clock';
+import { every, type Clock } from '#libs/clock';
 import { hasCode, isAppError, toAppError } from '#libs/errors';
 import type { Logger } from '#libs/observability';
+import type { OpenSession, Session } from '#libs/persistence';
 import type { Broker } from './broker';
 import type { MessagingMetrics } from './messaging-metrics';
 import { OutboxStore, type OutboxRow } from './outbox-store';
@@ -10,37 +10,48 @@ import { Signal } from './signal';
 import { within } from './within';
 
 export interface RelayOptions {
-  databaseUrl: string;
+  /** Of the service's own database. */
+  openSession: OpenSession;
   service: string;
   broker: Broker;
   clock: Clock;
   logger: Logger;
   metrics: MessagingMetrics;
   batchSizeMax?: number;
+  /** Backstop for lost notices. Default 5 s, 1 s while events wait that the broker refused. */
   pollMs?: number;
   /** How often a process that is not the leader asks whether it may be. */
   electionMs?: number;
   /** How long the events of a key wait after the broker refused one of them for good. */
   parkMs?: number;
+  /** How long a leader may be silent before Postgres takes the lead away from it. Default 15 s. */
+  leadSilenceMsMax?: number;
 }
 
 const CHANNEL = 'millrace_outbox';
 const HOUSEKEEPING_MS = 60_000;
 const DRAIN_MS = 2_000;
+// Commits wake the relay by NOTIFY on its own connection; the poll finds what a lost notice has left.
+const POLL_MS = 5_000;
+const POLL_PARKED_MS = 1_000;
+const LEAD_SILENCE_MS_MAX = 15_000;
 
 /**
  * Sends the outbox of one service. One leader per database, by an advisory lock on the very connection that reads and marks:
- * who loses the connection loses both. Sends in order per key, marks after the broker's acknowledgement (so at least once),
+ * who loses the connection loses both, and Postgres ends the connection of a leader that is silent for too long (frozen, cut off).
+ * Such a leader may still send what it holds when it wakes: repeats of what its successor sends first, in the same order. Sends in order per key, marks after the broker's acknowledgement (so at least once),
  * and selects by "not sent yet": a cursor would pass over rows that commit late.
  */
 export class OutboxRelay {
   private readonly stopping = new AbortController();
-  private readonly signal = new Signal();
+  private readonly signal: Signal;
   private readonly parked = new Map<string, number>();
   private running?: Promise<void>;
   private leading = false;
 
-  constructor(private readonly options: RelayOptions) {}
+  constructor(private readonly options: RelayOptions) {
+    this.signal = new Signal(options.clock);
+  }
 
   /** True while this process sends. */
   get isLeader(): boolean {
@@ -61,7 +72,7 @@ export class OutboxRelay {
     this.stopping.abort(new DOMException('stopped', 'AbortError'));
     this.signal.set();
     // A send to a broker that is away may take a minute; its events stay in the outbox, so nobody needs to wait.
-    if (this.running) await within(this.running, DRAIN_MS + 2_000);
+    if (this.running) await within(this.running, DRAIN_MS + 2_000, this.options.clock);
   }
 
   private get stopped(): boolean {
@@ -84,35 +95,36 @@ export class OutboxRelay {
   }
 
   private async connectAndServe(onProgress: () => void): Promise<void> {
-    const { databaseUrl, service } = this.options;
-    const client = new Client({
-      connectionString: databaseUrl,
-      application_name: `millrace-${service}-relay`,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: 15_000,
-      statement_timeout: 10_000,
-      keepAlive: true,
-    });
+    const { clock, openSession, service, leadSilenceMsMax = LEAD_SILENCE_MS_MAX } = this.options;
     let lost: Error | undefined;
-    client.on('error', (error) => {
-      lost = error;
-      this.signal.set();
+    const session: Session = await openSession({
+      applicationName: `millrace-${service}-relay`,
+      queryTimeoutMs: 15_000,
+      statementTimeoutMs: 10_000,
+      // A frozen process, or one behind a dead link, keeps its connection and with it the lead; the server ends such a session.
+      idleTimeoutMs: leadSilenceMsMax,
+      onNotice: () => this.signal.set(),
+      onLost: (error) => {
+        lost ??= error;
+        this.signal.set();
+      },
     });
-    client.on('notification', () => this.signal.set());
+    // A send to a slow broker takes longer than a leader may be silent. A failure shows as the connection's error.
+    const endAlive = every(clock, leadSilenceMsMax / 3, () => void session.query('select 1').catch(() => undefined));
     try {
-      await client.connect();
-      const store = new OutboxStore(client);
+      const store = new OutboxStore(session);
       while (!this.stopped && !(await store.tryLead(service))) {
         await this.sleep(this.options.electionMs ?? 2_000);
         if (lost) throw lost;
       }
       if (this.stopped) return;
       this.becomeLeader(true);
-      await client.query(`listen ${CHANNEL}`);
+      await session.query(`listen ${CHANNEL}`);
       await this.serve(store, onProgress, () => lost);
     } finally {
+      endAlive();
       this.becomeLeader(false);
-      await client.end().catch(() => undefined);
+      await session.end();
     }
   }
 
@@ -129,7 +141,7 @@ export class OutboxRelay {
       if (drainUntilMs !== undefined && clock.monotonicMs() > drainUntilMs) return;
       this.signal.reset();
       const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
-      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, (Date.now() - rows[0].createdAt.getTime()) / 1_000) : 0);
+      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, (clock.now().getTime() - rows[0].createdAt.getTime()) / 1_000) : 0);
       metrics.outboxWaiting.set(rows.length);
       if (rows.length > 0) {
         const sent = await this.send(store, rows);
@@ -139,7 +151,7 @@ export class OutboxRelay {
         continue;
       }
       if (this.stopped) return;
-      await this.signal.wait(this.options.pollMs ?? 1_000);
+      await this.signal.wait(this.options.pollMs ?? (this.parked.size > 0 ? POLL_PARKED_MS : POLL_MS));
       if (clock.monotonicMs() - housekeptMs > HOUSEKEEPING_MS) {
         housekeptMs = clock.monotonicMs();
         await store.purge();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Client } from 'pg';
-import { mapDriverError, purgeIdempotencyKeys } from '#libs/persistence';
+import { mapDriverError, purgeIdempotencyKeys, type Session } from '#libs/persistence';
 import type { OutgoingMessage } from './broker';
 import { purgeInbox } from './inbox';
 
@@ -16,7 +15,7 @@ const INBOX_DAYS_KEPT = 45;
 
 /** Statements of the relay on its one connection. */
 export class OutboxStore {
-  constructor(private readonly client: Client) {}
+  constructor(private readonly session: Pick<Session, 'query'>) {}
 
   /** Takes the lead of this service's outbox if nobody has it; it ends with the connection. */
   async tryLead(service: string): Promise<boolean> {
@@ -65,7 +64,7 @@ export class OutboxStore {
 
   private async query<Row = Record<string, unknown>>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return (await this.client.query(sql, [...params])).rows as Row[];
+      return (await this.session.query(sql, [...params])).rows as Row[];
     } catch (error) {
       throw mapDriverError(error);
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
 import type { Database } from '#libs/persistence';
 import type { OutboxRelay } from './outbox-relay';
@@ -10,7 +11,7 @@ const GATHER_MS = 5;
  * commits of a few milliseconds, outside of their transactions: NOTIFY inside takes a lock that puts all commits in a row.
  */
 export class OutboxWaker {
-  private timer?: NodeJS.Timeout;
+  private cancel?: () => void;
   private notifying: Promise<void> = Promise.resolve();
   private stopped = false;
 
@@ -18,20 +19,21 @@ export class OutboxWaker {
     private readonly database: Database,
     private readonly relay: OutboxRelay,
     private readonly logger: Logger,
+    private readonly clock: Clock,
   ) {}
 
   wake(): void {
     if (this.relay.isLeader) return this.relay.wake();
-    if (this.stopped || this.timer) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
+    if (this.stopped || this.cancel) return;
+    this.cancel = this.clock.timer(GATHER_MS, () => {
+      this.cancel = undefined;
       this.notifying = this.notify();
-    }, GATHER_MS);
+    });
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.cancel?.();
     await this.notifying;
   }
 

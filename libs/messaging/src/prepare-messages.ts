@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isAppError, toAppError, type AppError } from '#libs/errors';
 import type { IncomingMessage } from './broker';
+import { checkData } from './check-data';
 import { parseCloudEvent, peekAttributes, typeOf } from './cloud-events';
 import { rememberDelivery } from './delivery';
 import type { EventHandler, ReceivedEvent } from './events';
@@ -25,7 +26,7 @@ export function prepare(consumer: string, handlers: readonly EventHandler[], mes
     if (!handler) throw MessagingErrors.NOT_AN_EVENT('type is missing', { field: 'type' });
     const parsed = parseCloudEvent(message);
     const event = received(parsed, message, attempt, decode(handler, parsed.data));
-    rememberDelivery(event, { consumer, message });
+    rememberDelivery(event, { consumer, message, unclaimed: handler.ownsDuplicates });
     return { kind: 'event', handler, event };
   } catch (thrown) {
     return { kind: 'poison', event: unreadable(consumer, message, attempt), error: toAppError(thrown) };
@@ -34,7 +35,9 @@ export function prepare(consumer: string, handlers: readonly EventHandler[], mes
 
 function decode(handler: EventHandler, json: unknown): unknown {
   try {
-    return handler.decode(json);
+    const data = handler.decode(json);
+    if (handler.type !== undefined) checkData(data, json);
+    return data;
   } catch (thrown) {
     if (isAppError(thrown)) throw thrown;
     throw MessagingErrors.UNREADABLE_DATA(
@@ -47,9 +50,27 @@ function decode(handler: EventHandler, json: unknown): unknown {
 
 type Parsed = ReturnType<typeof parseCloudEvent>;
 
+// Field by field: this runs for every event of every consumer, and spreading costs more than the rest of it.
 function received(parsed: Omit<Parsed, 'data'>, message: IncomingMessage, attempt: number, data: unknown): ReceivedEvent {
-  const { topic, partition, offset, key, headers } = message;
-  return { ...parsed, data, topic, partition, offset, key, headers, attempt };
+  const event: ReceivedEvent = {
+    id: parsed.id,
+    source: parsed.source,
+    type: parsed.type,
+    subject: parsed.subject,
+    time: parsed.time,
+    workspace: parsed.workspace,
+    aggregateId: parsed.aggregateId,
+    aggregateVersion: parsed.aggregateVersion,
+    data,
+    topic: message.topic,
+    partition: message.partition,
+    offset: message.offset,
+    key: message.key,
+    headers: message.headers,
+    attempt,
+  };
+  if (parsed.traceparent !== undefined) event.traceparent = parsed.traceparent;
+  return event;
 }
 
 /** Stands for a message that is no event. Its place in the topic is the only identity that can be trusted. */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '#libs/clock';
 
 /** A flag that one loop waits for and many may set; setting it before the wait counts. */
 export class Signal {
   private raised = false;
   private wakeWaiter: (() => void) | undefined;
+
+  constructor(private readonly clock: Clock) {}
 
   set(): void {
     this.raised = true;
@@ -19,11 +22,11 @@ export class Signal {
     if (this.raised) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
-        clearTimeout(timer);
+        cancel();
         this.wakeWaiter = undefined;
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const cancel = this.clock.timer(ms, wake);
       this.wakeWaiter = wake;
     });
   }

@@ -11,6 +11,7 @@ export interface ConsumerOrder {
   deadlyNumber?: number;
   /** Time between the effect and its commit. */
   handlerMs: number;
+  leadSilenceMsMax?: number;
 }
 
 async function main(): Promise<void> {
@@ -21,7 +22,9 @@ async function main(): Promise<void> {
     await delay(order.handlerMs);
     tx.afterCommit(() => process.stdout.write(`handled ${event.data.n}\n`));
   });
-  const rig = await startRig({ database: order.database, eventLog: order.eventLog }, [handler]);
+  const rig = await startRig({ database: order.database, eventLog: order.eventLog }, [handler], {
+    leadSilenceMsMax: order.leadSilenceMsMax,
+  });
   process.stdout.write('ready\n');
   process.once('SIGTERM', () => {
     void rig.stop().then(() => process.stdout.write('stopped\n'));

@@ -6,7 +6,7 @@ export type { GaugeOptions, HistogramOptions, MetricOptions } from './metrics';
 export { currentTrace, formatTraceparent, newTrace, parseTraceparent, runAtTrace, traceparent } from './trace-context';
 export type { Trace } from './trace-context';
 export { openSpan, runInSpan, runWithTrace, startTracing, TraceContext } from './tracing';
-export type { SpanOptions, TracingOptions } from './tracing';
+export type { OpenSpan, SpanOptions, TracingOptions } from './tracing';
 export { HealthRegistry } from './health';
 export type { HealthCheck, HealthReport } from './health';
 export { SHUTDOWN_STAGES, ShutdownSequence } from './shutdown';

@@ -27,6 +27,7 @@ const SECRET_KEYS = [
   'apiKey',
   'api_key',
   'authSigningKey',
+  'authAcceptedKey',
   'signingKey',
   'secretAccessKey',
   'databaseUrl',

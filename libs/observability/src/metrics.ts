@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { LoopDelay } from './loop-delay';
 
 export interface MetricOptions {
   /** Without the prefix `millrace_<service>_`, which is added; counters end in `_total`, others in their unit. */
@@ -21,27 +21,29 @@ export interface GaugeOptions extends MetricOptions {
 
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+const NEVER_MS = 2 ** 31 - 1;
+
 /** The metrics of one process, in a registry of its own. Asking for a name again gives the same metric. */
 export class Metrics {
   readonly registry = new Registry();
-  private readonly eventLoop: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
+  private readonly loopDelay = new LoopDelay();
   private readonly scrapeErrors: Counter;
 
   constructor(private readonly service: string) {
-    collectDefaultMetrics({ register: this.registry });
+    // Its own monitor of the loop wakes the process all the time; ours (LoopDelay) takes its place.
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: NEVER_MS });
+    for (const name of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
+      this.registry.removeSingleMetric(`nodejs_eventloop_lag_${name}_seconds`);
     this.scrapeErrors = this.counter({ name: 'scrape_errors_total', help: 'Metrics that could not be read at a scrape.' });
-    this.eventLoop.enable();
     this.gauge({
       name: 'event_loop_delay_seconds',
       help: 'Delay of the event loop since the last scrape.',
       labelNames: ['quantile'],
       collect: (gauge) => {
-        // The histogram records the whole interval between ticks; the delay is what exceeds the resolution.
-        const delay = (value: number): number => Math.max(0, value / 1e9 - 0.02);
-        gauge.set({ quantile: '0.5' }, delay(this.eventLoop.percentile(50)));
-        gauge.set({ quantile: '0.99' }, delay(this.eventLoop.percentile(99)));
-        gauge.set({ quantile: '1' }, delay(this.eventLoop.max));
-        this.eventLoop.reset();
+        const { median, p99, most } = this.loopDelay.read();
+        gauge.set({ quantile: '0.5' }, median);
+        gauge.set({ quantile: '0.99' }, p99);
+        gauge.set({ quantile: '1' }, most);
       },
     });
   }
@@ -87,7 +89,7 @@ export class Metrics {
 
   /** Stops background collection. */
   close(): void {
-    this.eventLoop.disable();
+    this.loopDelay.close();
     this.registry.clear();
   }
 

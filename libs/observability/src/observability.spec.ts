@@ -42,6 +42,18 @@ describe('createLogger', () => {
     expect(JSON.stringify(lines)).not.toContain('canary');
   });
 
+  it('writes one line whatever a caller put into it', () => {
+    const written: string[] = [];
+    const hostile = 'x\r\n{"level":"error","msg":"forged"}\n\u001b[2J\u0000';
+    createLogger('x', 'info', { write: (line) => void written.push(line) }).info(
+      { path: hostile, [hostile]: 1, err: new Error(hostile) },
+      hostile,
+    );
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatch(/^[^\u0000-\u001f]*\n$/);
+    expect(JSON.parse(written[0])).toMatchObject({ level: 'info', msg: hostile, path: hostile });
+  });
+
   it('writes errors with code and the chain of causes', () => {
     const { lines, stream } = capture();
     const error = Object.assign(new Error('outer', { cause: new Error('inner') }), { code: 'A.B' });

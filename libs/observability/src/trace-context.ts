@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { pooledRandomBytes } from '#libs/clock';
+import { currentAmbient, pooledRandomBytes, runWithAmbient, type TracePosition } from '#libs/clock';
 
 /** Position in a distributed trace, as in W3C Trace Context. */
-export interface Trace {
-  /** 32 hex digits. */
-  traceId: string;
-  /** 16 hex digits: the current span. */
-  spanId: string;
-  sampled: boolean;
-}
+export type Trace = TracePosition;
 
-const storage = new AsyncLocalStorage<Trace | undefined>();
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Reads a W3C traceparent header; undefined when it is missing or malformed (then a new trace starts, as the standard says). */
@@ -36,9 +28,39 @@ export function newTrace(parent?: Trace): Trace {
   };
 }
 
+/**
+ * `newTrace` whose ids are made when somebody first asks for them: without an exporter most calls end before anybody has logged or
+ * called onward.
+ */
+export class DeferredTrace implements Trace {
+  private made?: Trace;
+
+  /** Below `parent`: a position, or the header of a caller (malformed or missing: a new trace). */
+  constructor(private parent: Trace | string | undefined) {}
+
+  get traceId(): string {
+    return this.position().traceId;
+  }
+
+  get spanId(): string {
+    return this.position().spanId;
+  }
+
+  get sampled(): boolean {
+    return this.position().sampled;
+  }
+
+  private position(): Trace {
+    if (this.made) return this.made;
+    this.made = newTrace(typeof this.parent === 'string' ? parseTraceparent(this.parent) : this.parent);
+    this.parent = undefined;
+    return this.made;
+  }
+}
+
 /** The trace of the call being served, or undefined outside of any. */
 export function currentTrace(): Trace | undefined {
-  return storage.getStore();
+  return currentAmbient().trace;
 }
 
 /** The header to send onward (HTTP, gRPC metadata, event header), or undefined outside of any trace. */
@@ -49,5 +71,5 @@ export function traceparent(): string | undefined {
 
 /** Runs `fn` at this very position. Most callers want `runInSpan`. */
 export function runAtTrace<T>(trace: Trace | undefined, fn: () => T): T {
-  return storage.run(trace, fn);
+  return runWithAmbient({ deadline: currentAmbient().deadline, trace }, fn);
 }

@@ -16,7 +16,7 @@ import {
   ParentBasedSampler,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
-import { currentTrace, newTrace, parseTraceparent, runAtTrace, type Trace, traceparent } from './trace-context';
+import { currentTrace, DeferredTrace, parseTraceparent, runAtTrace, type Trace, traceparent } from './trace-context';
 
 export interface TracingOptions {
   service: string;
@@ -79,36 +79,47 @@ export function startTracing(options: TracingOptions): { close(): Promise<void> 
  * Logs and onward calls made inside carry it. Without `startTracing` only the ids exist and nothing is sent.
  */
 export async function runInSpan<T>(options: SpanOptions, fn: () => Promise<T> | T): Promise<T> {
-  const parent = options.traceparent === undefined ? currentTrace() : (parseTraceparent(options.traceparent) ?? undefined);
-  const { span, trace } = startSpan(options, parent);
+  const span = openSpan(options);
   try {
-    return await runAtTrace(trace, fn);
+    return await runAtTrace(span.trace, fn);
   } catch (error) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    const said = [code, message].find((text) => typeof text === 'string') ?? 'error';
-    span?.setStatus({ code: SpanStatusCode.ERROR, message: said });
-    if (typeof code === 'string') span?.setAttribute('error.type', code);
+    span.fail(error);
     throw error;
   } finally {
-    span?.end();
+    span.end();
   }
 }
 
-/** A span that the caller ends itself, for calls whose end is an event (an HTTP response, a stream). */
-export function openSpan(options: SpanOptions): {
+/** A span that the caller ends itself. */
+export interface OpenSpan {
   trace: Trace;
+  /** Marks it as failed, with the code or the message of the error. */
+  fail(error: unknown): void;
   end(attributes?: Record<string, AttributeValue>, failed?: boolean): void;
-} {
+}
+
+/** For calls whose end is an event (an HTTP response, a stream). */
+export function openSpan(options: SpanOptions): OpenSpan {
+  if (!provider) return new UnsentSpan(options.traceparent ?? currentTrace());
   const parent = options.traceparent === undefined ? currentTrace() : parseTraceparent(options.traceparent);
-  const { span, trace } = startSpan(options, parent);
-  return {
-    trace,
-    end: (attributes, failed) => {
-      if (attributes) span?.setAttributes(attributes);
-      if (failed) span?.setStatus({ code: SpanStatusCode.ERROR });
-      span?.end();
-    },
-  };
+  return startSpan(provider, options, parent);
+}
+
+// Nobody reads it: only its ids exist, for logs and onward calls.
+class UnsentSpan implements OpenSpan {
+  readonly trace: Trace;
+
+  constructor(parent: Trace | string | undefined) {
+    this.trace = new DeferredTrace(parent);
+  }
+
+  fail(): void {
+    // There is nobody to tell.
+  }
+
+  end(): void {
+    // There is nothing to send.
+  }
 }
 
 /** runInSpan for a received message or call: `runWithTrace(headers.traceparent, () => handle(event))`. */
@@ -123,8 +134,7 @@ export function runWithTrace<T>(
 /** The trace functions under one name. */
 export const TraceContext = { currentTrace, runWithTrace, traceparent };
 
-function startSpan(options: SpanOptions, parent: Trace | undefined): { span?: Span; trace: Trace } {
-  if (!provider) return { trace: newTrace(parent) };
+function startSpan(from: BasicTracerProvider, options: SpanOptions, parent: Trace | undefined): OpenSpan {
   const context = parent
     ? otel.setSpanContext(ROOT_CONTEXT, {
         traceId: parent.traceId,
@@ -134,9 +144,24 @@ function startSpan(options: SpanOptions, parent: Trace | undefined): { span?: Sp
       })
     : ROOT_CONTEXT;
   const attributes = Object.fromEntries(Object.entries(options.attributes ?? {}).filter(([, value]) => value !== undefined));
-  const span = provider
+  const span = from
     .getTracer('millrace')
     .startSpan(options.name, { kind: KINDS[options.kind ?? 'internal'], attributes }, context);
   const made = span.spanContext();
-  return { span, trace: { traceId: made.traceId, spanId: made.spanId, sampled: (made.traceFlags & TraceFlags.SAMPLED) !== 0 } };
+  return {
+    trace: { traceId: made.traceId, spanId: made.spanId, sampled: (made.traceFlags & TraceFlags.SAMPLED) !== 0 },
+    fail: (error) => markFailed(span, error),
+    end: (ending, failed) => {
+      if (ending) span.setAttributes(ending);
+      if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+    },
+  };
+}
+
+function markFailed(span: Span, error: unknown): void {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const said = [code, message].find((text) => typeof text === 'string') ?? 'error';
+  span.setStatus({ code: SpanStatusCode.ERROR, message: said });
+  if (typeof code === 'string') span.setAttribute('error.type', code);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { remainingDeadlineMs } from '#libs/clock';
+import type { Connections } from './connections';
 import { PersistenceErrors } from './persistence.errors';
-import type { ConnectionPool } from './pool';
 import { Database } from './ports';
 import { activeScope } from './scope';
 
 /** Autocommit statements on a pool. */
 export class PgDatabase extends Database {
-  constructor(private readonly pool: ConnectionPool) {
+  constructor(private readonly pool: Connections) {
     super();
   }
 

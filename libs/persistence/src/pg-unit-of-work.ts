@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CommonErrors, hasCode, isAppError, type AppError } from '#libs/errors';
 import { Clock, remainingDeadlineMs, SystemClock } from '#libs/clock';
+import type { Connection, Connections } from './connections';
 import { PersistenceErrors } from './persistence.errors';
-import type { ConnectionPool, PooledConnection } from './pool';
 import { Transaction, UnitOfWork, type UnitOfWorkOptions } from './ports';
 import { activeScope, runInScope, type Scope } from './scope';
 
@@ -12,9 +12,10 @@ const BACK_OFF_MS = 20;
 /** Units of work on a pool of Postgres connections. */
 export class PgUnitOfWork extends UnitOfWork {
   constructor(
-    private readonly pool: ConnectionPool,
+    private readonly pool: Connections,
     private readonly clock: Clock = new SystemClock(),
     private readonly reportError: (error: unknown) => void = rethrowLater,
+    private readonly random: () => number = Math.random,
   ) {
     super();
   }
@@ -29,7 +30,7 @@ export class PgUnitOfWork extends UnitOfWork {
       } catch (error) {
         if (!hasCode(error, 'PERSISTENCE.SERIALIZATION') || attempt >= TRIES_MAX) throw error;
         // Jitter, so that two that collided do not collide again.
-        await this.clock.sleep(BACK_OFF_MS * attempt * (0.5 + Math.random()));
+        await this.clock.sleep(BACK_OFF_MS * attempt * (0.5 + this.random()));
       }
     }
   }
@@ -78,7 +79,7 @@ class PgTransaction extends Transaction {
   readonly committed: (() => void)[] = [];
 
   constructor(
-    private readonly connection: PooledConnection,
+    private readonly connection: Connection,
     private readonly scope: Scope,
   ) {
     super();
@@ -94,7 +95,7 @@ class PgTransaction extends Transaction {
   }
 }
 
-async function commit(connection: PooledConnection): Promise<void> {
+async function commit(connection: Connection): Promise<void> {
   let tag: string;
   try {
     tag = (await connection.query('commit')).command;
@@ -111,7 +112,7 @@ function commitUnknown(cause: unknown): AppError {
   return PersistenceErrors.COMMIT_UNKNOWN('the connection was lost during COMMIT', {}, cause);
 }
 
-async function rollBack(connection: PooledConnection): Promise<void> {
+async function rollBack(connection: Connection): Promise<void> {
   if (connection.isBroken) return; // the server rolls back when the connection is gone
   try {
     await connection.query('rollback');

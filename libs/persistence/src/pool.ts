@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Pool, types, type PoolClient, type QueryResult } from 'pg';
+import { Pool, types, type PoolClient } from 'pg';
 import { CommonErrors, type AppError } from '#libs/errors';
 import { remainingDeadlineMs } from '#libs/clock';
+import type { Answer, Connection, Connections } from './connections';
 import { PersistenceErrors } from './persistence.errors';
 import { breaksConnection, mapDriverError } from './sqlstate';
 
@@ -35,7 +36,7 @@ const DEFAULTS = {
 const DATE_OID = 1082;
 
 /** A bounded set of connections to one database. Broken connections are dropped, so it recovers by itself. */
-export class ConnectionPool {
+export class ConnectionPool implements Connections {
   private static readonly open = new Set<ConnectionPool>();
   private readonly pool: Pool;
   private readonly options: PoolOptions & typeof DEFAULTS;
@@ -111,7 +112,7 @@ export class ConnectionPool {
 }
 
 /** One connection on loan. Errors are mapped; one that breaks the connection keeps it from going back. */
-export class PooledConnection {
+export class PooledConnection implements Connection {
   private broken = false;
   private readonly onError = (): void => {
     this.broken = true;
@@ -131,7 +132,7 @@ export class PooledConnection {
     this.broken = true;
   }
 
-  async query(sql: string, params?: unknown[], timeoutMs?: number): Promise<QueryResult> {
+  async query(sql: string, params?: unknown[], timeoutMs?: number): Promise<Answer> {
     try {
       // query_timeout per query is a documented pg option that its types lack.
       const config = { text: sql, values: params, ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }) };

@@ -34,7 +34,20 @@ const BY_SQLSTATE: Record<string, ErrorFactory> = {
 
 const CONNECTION_LOST =
   /Connection terminated|Connection ended|Client was closed|not queryable|timeout expired|Client has encountered a connection error/;
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH']);
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'ECONNABORTED',
+  'EADDRNOTAVAIL',
+]);
 
 /** True when the server itself answered (its connection is still good unless the severity is FATAL). */
 export function isServerAnswer(error: unknown): error is ServerError {

@@ -34,15 +34,59 @@ export default class LeakCheckingEnvironment extends TestEnvironment {
   }
 }
 
-function openHandles(): unknown[] {
-  // Undocumented but stable since Node 0.x, and the only list that has the objects; getActiveResourcesInfo has only names.
-  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
-  return handles.filter(
-    (handle) =>
-      handle instanceof Server ||
-      handle instanceof ChildProcess ||
-      (handle instanceof Socket && (handle.connecting || handle.remotePort !== undefined)),
-  );
+type Opened = Server | Socket | ChildProcess;
+
+/** What was opened in this process, whichever copy of this file jest has loaded. */
+const registry = Symbol.for('millrace.opened');
+
+/**
+ * Notes every server, connection and child process when it is opened. `process._getActiveHandles()` would list them, but it ends
+ * the process with a failed assertion of Node when a handle's object was just collected.
+ */
+function opened(): Set<WeakRef<Opened>> {
+  const shared = globalThis as unknown as Record<symbol, Set<WeakRef<Opened>> | undefined>;
+  let known = shared[registry];
+  if (known) return known;
+  const made = new Set<WeakRef<Opened>>();
+  known = shared[registry] = made;
+  const openers: [object, string][] = [
+    [Server.prototype, 'listen'],
+    [Socket.prototype, 'connect'],
+    [ChildProcess.prototype, 'spawn'],
+  ];
+  for (const [prototype, name] of openers) {
+    const methods = prototype as Record<string, (...args: unknown[]) => unknown>;
+    const original = methods[name];
+    methods[name] = function (this: Opened, ...args: unknown[]): unknown {
+      made.add(new WeakRef(this));
+      return original.apply(this, args);
+    };
+  }
+  return known;
+}
+
+// Those that keep the event loop alive now.
+function openHandles(): Opened[] {
+  const open: Opened[] = [];
+  for (const reference of opened()) {
+    const handle = reference.deref();
+    if (!handle || isOver(handle)) opened().delete(reference);
+    else if (keepsAlive(handle)) open.push(handle);
+  }
+  return open;
+}
+
+function isOver(handle: Opened): boolean {
+  if (handle instanceof Socket) return handle.destroyed;
+  if (handle instanceof ChildProcess) return handle.exitCode !== null || handle.signalCode !== null;
+  return false;
+}
+
+function keepsAlive(handle: Opened): boolean {
+  if (handle instanceof Server && !handle.listening) return false;
+  if (handle instanceof Socket && !handle.connecting && handle.remotePort === undefined) return false;
+  const { _handle: inner } = handle as unknown as { _handle?: { hasRef?(): boolean } | null };
+  return inner?.hasRef?.() !== false;
 }
 
 function describe(handle: unknown): string {

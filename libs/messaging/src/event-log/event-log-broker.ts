@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { newId, SystemClock, type Clock } from '#libs/clock';
+import { SystemClock, UuidIds, type Clock, type Ids } from '#libs/clock';
 import { CommonErrors } from '#libs/errors';
 import type { Logger } from '#libs/observability';
-import { openPersistence, type Persistence } from '#libs/persistence';
+import { openPersistence, pgSessions, type OpenSession, type Persistence } from '#libs/persistence';
 import {
   Broker,
   type OutgoingMessage,
@@ -26,9 +26,13 @@ export interface EventLogOptions {
   /** A member silent for this long loses its partitions. Default 10 s. */
   leaseMs?: number;
   heartbeatMs?: number;
-  /** Backstop for lost notices. Default 2 s. */
+  /** Backstop for lost notices. Default 5 s. */
   pollMs?: number;
   connectionsMax?: number;
+  ids?: Ids;
+  /** Default: a pool and sessions on `databaseUrl`. */
+  persistence?: Pick<Persistence, 'database' | 'unitOfWork' | 'close'>;
+  openSession?: OpenSession;
 }
 
 const PURGE_EVERY_MS = 10 * 60_000;
@@ -39,11 +43,12 @@ const PURGE_EVERY_MS = 10 * 60_000;
  */
 export class EventLogBroker extends Broker {
   readonly kind = 'event-log';
-  private readonly persistence: Persistence;
+  private readonly persistence: Pick<Persistence, 'database' | 'unitOfWork' | 'close'>;
   private readonly log: LogStore;
   private readonly groups: GroupStore;
   private readonly listener: NoticeListener;
   private readonly clock: Clock;
+  private readonly ids: Ids;
   private readonly subscriptions = new Set<EventLogSubscription>();
   private readonly stopping = new AbortController();
   private loops: Promise<void>[] = [];
@@ -53,15 +58,18 @@ export class EventLogBroker extends Broker {
     super();
     this.clock = options.clock ?? new SystemClock();
     this.leaseMs = options.leaseMs ?? 10_000;
-    this.persistence = openPersistence({
-      databaseUrl: options.databaseUrl,
-      applicationName: `millrace-${options.service}-event-log`,
-      connectionsMax: options.connectionsMax ?? 5,
-    });
+    this.ids = options.ids ?? new UuidIds();
+    this.persistence =
+      options.persistence ??
+      openPersistence({
+        databaseUrl: options.databaseUrl,
+        applicationName: `millrace-${options.service}-event-log`,
+        connectionsMax: options.connectionsMax ?? 5,
+      });
     this.log = new LogStore(this.persistence.database, this.persistence.unitOfWork);
     this.groups = new GroupStore(this.persistence.database, this.persistence.unitOfWork, this.leaseMs);
     this.listener = new NoticeListener({
-      databaseUrl: options.databaseUrl,
+      openSession: options.openSession ?? pgSessions(options.databaseUrl),
       applicationName: `millrace-${options.service}-event-log-listener`,
       channels: ['messages', 'groups'],
       clock: this.clock,
@@ -74,7 +82,7 @@ export class EventLogBroker extends Broker {
     this.listener.start();
     this.loops = [
       this.every(this.options.heartbeatMs ?? Math.ceil(this.leaseMs / 3.3), () => this.beat()),
-      this.every(this.options.pollMs ?? 2_000, () => this.look()),
+      this.every(this.options.pollMs ?? 5_000, () => this.look()),
       this.every(PURGE_EVERY_MS, () => this.log.purge()),
     ];
   }
@@ -86,7 +94,7 @@ export class EventLogBroker extends Broker {
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     if (this.stopping.signal.aborted) throw CommonErrors.UNAVAILABLE('the broker is closed');
     const topics = await this.log.resolve(options.topics);
-    const subscription = new EventLogSubscription({ id: newId(), group: options.group, topics }, options, {
+    const subscription = new EventLogSubscription({ id: this.ids.next(), group: options.group, topics }, options, {
       log: this.log,
       groups: this.groups,
       clock: this.clock,

@@ -22,6 +22,8 @@ const STUCK_MS = 60_000;
 /** One member of a group: the partitions it owns, each with a worker. Heartbeats and wake-ups come from its broker. */
 export class EventLogSubscription implements Subscription {
   private readonly workers = new Map<string, PartitionWorker>();
+  /** On their way to be released: still ours, so that nobody takes them before their batch is done. */
+  private readonly leaving = new Set<PartitionWorker>();
   private readonly slots: Slots;
   private confirmedAtMs: number;
   private answeredAtMs: number;
@@ -91,7 +93,7 @@ export class EventLogSubscription implements Subscription {
   rebalance(): Promise<void> {
     const next = this.turn.then(async () => {
       if (this.stopped) return;
-      const running = new Set([...this.workers.values()].map(({ claim }) => claimId(claim)));
+      const running = new Set([...this.workers.values(), ...this.leaving].map(({ claim }) => claimId(claim)));
       this.apply(await this.tools.groups.rebalance(this.member, running));
     });
     this.turn = next.catch(() => undefined);
@@ -166,13 +168,16 @@ export class EventLogSubscription implements Subscription {
   /** Cooperative hand-over: finish the batch in hand, commit it, then free the partition. */
   private async letGo(worker: PartitionWorker): Promise<void> {
     this.workers.delete(worker.place);
-    await worker.stop();
+    this.leaving.add(worker);
     try {
+      await worker.stop();
       await this.tools.groups.release(this.member, worker.claim);
     } catch (error) {
-      // Without the release the claim stays ours in the table: the next rebalance takes it up again.
+      // Without the release the claim stays ours in the table: the next rebalance takes it up again or sets it free.
       this.tools.logger.warn({ group: this.member.group, err: error }, 'partition could not be released');
       this.wantsMore = true;
+    } finally {
+      this.leaving.delete(worker);
     }
   }
 

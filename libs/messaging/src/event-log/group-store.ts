@@ -62,22 +62,29 @@ export class GroupStore {
     });
   }
 
-  /** Extends leases. Gives the members that are not known any more, and the groups in which somebody's lease ran out. */
+  /**
+   * Extends leases. Gives the members that are not known any more, and the groups in which somebody's lease ran out or a partition
+   * lies free: the first to notice a dead member removes it, and it need not be the one whose share grows by that.
+   */
   async heartbeat(members: readonly Member[]): Promise<{ lost: Set<string>; expired: Set<string> }> {
-    const rows = await this.database.query<{ kind: 'alive' | 'expired'; value: string }>(
+    const rows = await this.database.query<{ kind: 'alive' | 'expired' | 'free'; value: string }>(
       `with renewed as (
          update members set lease_until = clock_timestamp() + make_interval(secs => $2::float8 / 1000)
          where id = any($1::uuid[]) returning id)
        select 'alive' as kind, id::text as value from renewed
        union all
        select distinct 'expired', group_name from members
-         where group_name = any($3) and lease_until < clock_timestamp() and not id = any($1::uuid[])`,
+         where group_name = any($3) and lease_until < clock_timestamp() and not id = any($1::uuid[])
+       union all
+       select distinct 'free', c.group_name from claims c join topics t on t.id = c.topic_id
+         join members m on m.group_name = c.group_name and t.name = any(m.topics)
+         where c.owner is null and m.id = any($1::uuid[])`,
       [members.map(({ id }) => id), this.leaseMs, [...new Set(members.map(({ group }) => group))]],
     );
     const alive = new Set(rows.filter(({ kind }) => kind === 'alive').map(({ value }) => value));
     return {
       lost: new Set(members.map(({ id }) => id).filter((id) => !alive.has(id))),
-      expired: new Set(rows.filter(({ kind }) => kind === 'expired').map(({ value }) => value)),
+      expired: new Set(rows.filter(({ kind }) => kind !== 'alive').map(({ value }) => value)),
     };
   }
 
@@ -170,6 +177,11 @@ export class GroupStore {
       share.taken.push(toClaim(row));
       share.owned.add(claimId(toClaim(row)));
     }
+    // A release that failed leaves a claim in our name that nobody works on and that we may not take: set it free for the others.
+    await tx.query(
+      'update claims set owner = null where group_name = $1 and topic_id = $2 and owner = $3 and not partition = any($4)',
+      [member.group, topic.id, member.id, [...mine, ...taken].map((row) => row.partition)],
+    );
   }
 }
 
@@ -182,6 +194,7 @@ function toClaim(row: ClaimRow): Claim {
   return { topicId: row.topic_id, partition: row.partition, epoch: row.epoch, committed: BigInt(row.committed) };
 }
 
-async function lockGroup(tx: Transaction, group: string): Promise<void> {
+/** One change of a group at a time, until the transaction ends. */
+export async function lockGroup(tx: Transaction, group: string): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`group ${group}`]);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Client } from 'pg';
 import type { Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
+import type { OpenSession } from '#libs/persistence';
 import { Signal } from '../signal';
 
 export interface ListenerOptions {
-  databaseUrl: string;
+  openSession: OpenSession;
   applicationName: string;
   channels: readonly string[];
   clock: Clock;
@@ -17,10 +17,12 @@ export interface ListenerOptions {
 /** Holds one connection with LISTEN and opens it again whenever it breaks. Notices only save time: readers poll as well. */
 export class NoticeListener {
   private readonly stopping = new AbortController();
-  private readonly ended = new Signal();
+  private readonly ended: Signal;
   private running?: Promise<void>;
 
-  constructor(private readonly options: ListenerOptions) {}
+  constructor(private readonly options: ListenerOptions) {
+    this.ended = new Signal(options.clock);
+  }
 
   start(): void {
     this.running ??= this.run();
@@ -46,32 +48,27 @@ export class NoticeListener {
   }
 
   private async listen(onListening: () => void): Promise<void> {
-    const { databaseUrl, applicationName, channels, onNotice } = this.options;
-    const client = new Client({
-      connectionString: databaseUrl,
-      application_name: applicationName,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: 10_000,
-      keepAlive: true,
-    });
+    const { openSession, applicationName, channels, onNotice } = this.options;
     let broken: Error | undefined;
     this.ended.reset();
     if (this.stopping.signal.aborted) return;
-    client.on('error', (error) => {
-      broken = error;
-      this.ended.set();
+    const session = await openSession({
+      applicationName,
+      queryTimeoutMs: 10_000,
+      onNotice,
+      onLost: (error) => {
+        broken ??= error;
+        this.ended.set();
+      },
     });
-    client.on('end', () => this.ended.set());
-    client.on('notification', ({ channel, payload }) => onNotice(channel, payload ?? ''));
     try {
-      await client.connect();
-      for (const channel of channels) await client.query(`listen ${channel}`);
+      for (const channel of channels) await session.query(`listen ${channel}`);
       onListening();
       for (const channel of channels) onNotice(channel, '');
       await this.ended.wait(2 ** 31 - 1);
       if (broken) throw broken;
     } finally {
-      await client.end().catch(() => undefined);
+      await session.end();
     }
   }
 }

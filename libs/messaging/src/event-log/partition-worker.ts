@@ -19,11 +19,13 @@ export interface WorkerTools {
 }
 
 const IDLE_WAIT_MS = 60_000;
+/** Messages per read, whatever the consumer would take: they are read by number, and each may be large. */
+const READ_MAX = 500;
 
 /** Reads one partition for one member: batch, handle, commit, again. Ends when released, lost or stopped. */
 export class PartitionWorker {
   private readonly stopping = new AbortController();
-  private readonly signal = new Signal();
+  private readonly signal: Signal;
   private position: bigint;
   private running?: Promise<void>;
 
@@ -34,6 +36,7 @@ export class PartitionWorker {
     private readonly tools: WorkerTools,
   ) {
     this.position = claim.committed;
+    this.signal = new Signal(tools.clock);
   }
 
   get place(): string {
@@ -76,6 +79,10 @@ export class PartitionWorker {
     this.signal.set();
   }
 
+  private get readMax(): number {
+    return Math.min(this.tools.options.batchSizeMax, READ_MAX);
+  }
+
   private get stopped(): boolean {
     return this.stopping.signal.aborted;
   }
@@ -102,7 +109,7 @@ export class PartitionWorker {
   }
 
   private async read(): Promise<IncomingMessage[]> {
-    const messages = await this.tools.log.read(this.topic, this.claim.partition, this.position, this.tools.options.batchSizeMax);
+    const messages = await this.tools.log.read(this.topic, this.claim.partition, this.position, this.readMax);
     const first = messages[0];
     if (first && BigInt(first.offset) > this.position) {
       // Offsets have no holes, so what lies between was removed by age before this group read it.

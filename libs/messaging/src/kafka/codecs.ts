@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { promisify } from 'node:util';
+import { gzip, unzip } from 'node:zlib';
+import { Decompress as ZstdStream } from 'fzstd';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
-import { decompress as zstdDecompress } from 'fzstd';
 
 /** What kafkajs hands to a codec for compressing. */
 interface Encoder {
@@ -17,8 +19,8 @@ interface Lz4 {
   decompress(bytes: Uint8Array, sizeMax?: number): Uint8Array;
 }
 
-// A record batch is at most a few MiB on the wire; what unpacks to more than this is no batch of ours but an attack.
-const UNPACKED_BYTES_MAX = 64 * 1024 * 1024;
+/** A record batch is at most a few MiB on the wire; what unpacks to more than this is no batch of ours but an attack. */
+export const UNPACKED_BYTES_MAX = 64 * 1024 * 1024;
 
 let registered = false;
 
@@ -35,6 +37,11 @@ export function registerCodecs(): void {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const lz4 = require('lz4js') as Lz4;
   CompressionCodecs[CompressionTypes.Snappy] = snappy;
+  // The one of kafkajs unpacks whatever it is given.
+  CompressionCodecs[CompressionTypes.GZIP] = (): Codec => ({
+    compress: ({ buffer }) => promisify(gzip)(buffer),
+    decompress: async (buffer) => promisify(unzip)(buffer, { maxOutputLength: UNPACKED_BYTES_MAX }),
+  });
   CompressionCodecs[CompressionTypes.LZ4] = (): Codec => ({
     compress: async ({ buffer }) => Buffer.from(lz4.compress(buffer)),
     decompress: async (buffer) => bounded(lz4.decompress(buffer, UNPACKED_BYTES_MAX)),
@@ -43,8 +50,21 @@ export function registerCodecs(): void {
     compress: async () => {
       throw new Error('Millrace reads zstd but does not write it');
     },
-    decompress: async (buffer) => bounded(zstdDecompress(buffer)),
+    decompress: async (buffer) => unpackZstd(buffer),
   });
+}
+
+// Block by block: one of four bytes may stand for 2 MiB, and a check at the end would come after the process is out of memory.
+function unpackZstd(buffer: Buffer): Buffer {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  const stream = new ZstdStream((part) => {
+    bytes += part.byteLength;
+    if (bytes > UNPACKED_BYTES_MAX) throw new Error(`a record batch unpacks to more than ${UNPACKED_BYTES_MAX} bytes`);
+    parts.push(part);
+  });
+  stream.push(buffer, true);
+  return Buffer.concat(parts, bytes);
 }
 
 function bounded(bytes: Uint8Array): Buffer {

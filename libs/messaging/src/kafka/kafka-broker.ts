@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Kafka, type Admin } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { SystemClock, type Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
 import {
@@ -11,13 +11,16 @@ import {
   type TopicSpec,
 } from '../broker';
 import { MessagingErrors } from '../messaging.errors';
+import { within } from '../within';
+import { surviveClockSteps } from './clock-step-fix';
 import { registerCodecs } from './codecs';
 import { stopIdleTimers } from './idle-timer-fix';
+import { KafkaClient, type KafkaClientOptions } from './kafka-client';
 import { mapKafkaError } from './kafka-errors';
-import { kafkaLog } from './kafka-log';
 import { KafkaProducer } from './kafka-producer';
 import { KafkaSubscription, type KafkaTimings } from './kafka-subscription';
 import { applyTopics } from './kafka-topics';
+import { encodeRecordsOnce } from './record-encoder-fix';
 
 export interface KafkaOptions {
   brokers: string[];
@@ -25,16 +28,19 @@ export interface KafkaOptions {
   logger: Logger;
   clock?: Clock;
   timings?: Partial<KafkaTimings>;
-  /** Tries per send; each waits up to a second. Default 60. */
+  /** Further tries of a send within the client, each bounded. Default 1: who publishes tries again anyway, and should hear of it. */
   sendRetries?: number;
 }
 
+const ASK_MS_MAX = 10_000;
+/** A full fetch (10 MB) over a slow link takes its time. */
+const FETCH_MS_MAX = 30_000;
+const DISCONNECT_MS_MAX = 2_000;
 const TIMINGS: KafkaTimings = { sessionTimeoutMs: 45_000, heartbeatMs: 3_000, rebalanceTimeoutMs: 60_000, fetchWaitMs: 500 };
 
 /** Apache Kafka (and what speaks its protocol) through kafkajs, with the settings that measurements and crash reports asked for. */
 export class KafkaBroker extends Broker {
   readonly kind = 'kafka';
-  private readonly kafka: Kafka;
   private readonly producer: KafkaProducer;
   private readonly clock: Clock;
   private readonly subscriptions = new Set<KafkaSubscription>();
@@ -45,16 +51,10 @@ export class KafkaBroker extends Broker {
     super();
     registerCodecs();
     stopIdleTimers();
+    surviveClockSteps();
+    encodeRecordsOnce();
     this.clock = options.clock ?? new SystemClock();
-    this.kafka = new Kafka({
-      clientId: `millrace-${options.service}`,
-      brokers: options.brokers,
-      connectionTimeout: 3_000,
-      requestTimeout: 30_000,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-      logCreator: kafkaLog(options.logger),
-    });
-    this.producer = new KafkaProducer(this.kafka, options.sendRetries ?? 60);
+    this.producer = new KafkaProducer(this.client(ASK_MS_MAX), options.sendRetries ?? 1);
   }
 
   async start(): Promise<void> {
@@ -69,8 +69,9 @@ export class KafkaBroker extends Broker {
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     await this.requireTopics(options.topics);
-    const subscription = new KafkaSubscription(options, {
-      kafka: this.kafka,
+    const client = this.client(FETCH_MS_MAX, { onOffsetReset: (reset) => subscription.offsetWasReset(reset) });
+    const subscription: KafkaSubscription = new KafkaSubscription(options, {
+      client,
       clock: this.clock,
       logger: this.options.logger,
       timings: { ...TIMINGS, ...this.options.timings },
@@ -139,8 +140,15 @@ export class KafkaBroker extends Broker {
     }
   }
 
+  private client(requestMsMax: number, own: Pick<KafkaClientOptions, 'onOffsetReset'> = {}): KafkaClient {
+    const { brokers, service, logger } = this.options;
+    return new KafkaClient({ brokers, service, logger, requestMsMax, ...own });
+  }
+
   private async connectAdmin(): Promise<Admin> {
-    const admin = this.kafka.admin();
+    const client = this.client(ASK_MS_MAX);
+    const admin = client.kafka.admin();
+    client.guard(admin);
     await admin.connect();
     return admin;
   }
@@ -148,7 +156,11 @@ export class KafkaBroker extends Broker {
   private async forgetAdmin(): Promise<void> {
     const { admin } = this;
     this.admin = undefined;
-    // A connection that never came or broke has nothing to say about its end.
-    await admin?.then((connected) => connected.disconnect()).catch(() => undefined);
+    // A connection that never came or broke has nothing to say about its end, and kafkajs may wait for ever for an answer.
+    if (admin)
+      await within(
+        admin.then((connected) => connected.disconnect()).catch(() => undefined),
+        DISCONNECT_MS_MAX,
+      );
   }
 }

@@ -25,10 +25,30 @@ export function mapKafkaError(error: unknown): AppError {
 
 /** The protocol's name of an error, looked for down the causes (retries wrap it). */
 export function protocolType(error: unknown): string | undefined {
-  let current = error as { type?: unknown; cause?: unknown; originalError?: unknown } | undefined;
-  for (let depth = 0; current && depth < 8; depth += 1) {
-    if (typeof current.type === 'string') return current.type;
-    current = (current.cause ?? current.originalError) as typeof current;
-  }
-  return undefined;
+  return causes(error).find((cause): cause is Cause & { type: string } => typeof cause.type === 'string')?.type;
+}
+
+const AWAY =
+  /^KafkaJS(NumberOfRetriesExceeded|Connection|RequestTimeout|NoBrokerAvailable|BrokerNotFound|GroupCoordinatorNotFound)/;
+
+/**
+ * True for errors that pass when Kafka is back. Looked for down the causes: kafkajs wraps a refused connection in an error that calls
+ * itself not retriable.
+ */
+export function isOutage(error: unknown): boolean {
+  return causes(error).some(({ name, retriable }) => retriable === true || AWAY.test(String(name)));
+}
+
+interface Cause {
+  name?: unknown;
+  type?: unknown;
+  retriable?: unknown;
+}
+
+/** An error and what it wraps, outermost first. */
+function causes(error: unknown): Cause[] {
+  const found: Cause[] = [];
+  let current = error as (Cause & { cause?: unknown; originalError?: unknown }) | undefined;
+  for (; current && found.length < 8; current = (current.cause ?? current.originalError) as typeof current) found.push(current);
+  return found;
 }

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Partitioners, type Kafka, type Producer } from 'kafkajs';
+import { Partitioners, type Producer } from 'kafkajs';
 import type { OutgoingMessage } from '../broker';
+import { within } from '../within';
+import type { KafkaClient } from './kafka-client';
 import { mapKafkaError } from './kafka-errors';
+
+/** How long the broker may wait for its replicas. */
+const ACKNOWLEDGE_MS_MAX = 8_000;
+const DISCONNECT_MS_MAX = 2_000;
 
 /**
  * Sends idempotently with one request in flight. A rejected send throws its producer away: kafkajs would use the same sequence
@@ -11,15 +17,15 @@ export class KafkaProducer {
   private current?: Promise<Producer>;
 
   constructor(
-    private readonly kafka: Kafka,
-    /** Tries per send before it is rejected; each waits up to a second. */
+    private readonly client: KafkaClient,
+    /** Further tries per send before it is rejected. */
     private readonly retries: number,
   ) {}
 
   async send(messages: readonly OutgoingMessage[]): Promise<void> {
     const producer = await this.connected();
     try {
-      await producer.sendBatch({ acks: -1, timeout: 30_000, topicMessages: byTopic(messages) });
+      await producer.sendBatch({ acks: -1, timeout: ACKNOWLEDGE_MS_MAX, topicMessages: byTopic(messages) });
     } catch (error) {
       await this.discard();
       throw mapKafkaError(error);
@@ -41,7 +47,7 @@ export class KafkaProducer {
   }
 
   private async connect(): Promise<Producer> {
-    const producer = this.kafka.producer({
+    const producer = this.client.kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
@@ -49,6 +55,7 @@ export class KafkaProducer {
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: this.retries },
     });
+    this.client.guard(producer);
     await producer.connect();
     return producer;
   }
@@ -56,8 +63,12 @@ export class KafkaProducer {
   private async discard(): Promise<void> {
     const { current } = this;
     this.current = undefined;
-    // What failed to connect or is broken already has nothing to say about its end.
-    await current?.then((producer) => producer.disconnect()).catch(() => undefined);
+    // What failed to connect or is broken already has nothing to say about its end, and kafkajs may wait for ever for an answer.
+    if (current)
+      await within(
+        current.then((producer) => producer.disconnect()).catch(() => undefined),
+        DISCONNECT_MS_MAX,
+      );
   }
 }
 

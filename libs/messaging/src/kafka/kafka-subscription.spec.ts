@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Kafka } from 'kafkajs';
 import { FakeClock } from '#libs/clock';
 import { silentLogger } from '#libs/observability';
+import type { KafkaClient } from './kafka-client';
 import { KafkaSubscription } from './kafka-subscription';
 
 type Listener = (event: { payload: object }) => void;
 
-const events = { GROUP_JOIN: 'join', HEARTBEAT: 'beat', REBALANCING: 'rebalancing', CRASH: 'crash' };
+const events = { GROUP_JOIN: 'join', HEARTBEAT: 'beat', REBALANCING: 'rebalancing', CRASH: 'crash', FETCH: 'fetch' };
 
 /** A consumer that connects, fails or hangs as told, and crashes on demand. */
 class FakeConsumer {
@@ -14,14 +14,16 @@ class FakeConsumer {
   readonly listeners = new Map<string, Listener>();
   disconnected = false;
 
-  constructor(private readonly connecting: () => Promise<void>) {}
+  constructor(
+    private readonly connecting: () => Promise<void>,
+    readonly run: () => Promise<void>,
+  ) {}
 
   on(name: string, listener: Listener): void {
     this.listeners.set(name, listener);
   }
   connect = (): Promise<void> => this.connecting();
   subscribe = async (): Promise<void> => undefined;
-  run = async (): Promise<void> => undefined;
   disconnect = async (): Promise<void> => {
     this.disconnected = true;
   };
@@ -35,7 +37,10 @@ describe('a supervised Kafka consumer', () => {
   let built: FakeConsumer[];
   let fatal: unknown[];
   let connecting: () => Promise<void>;
+  let running: () => Promise<void>;
   let subscription: KafkaSubscription;
+  let supervised: () => KafkaSubscription;
+  let errors: object[];
   const settle = () => clock.advance(0);
   const last = (): FakeConsumer => built[built.length - 1];
 
@@ -43,30 +48,41 @@ describe('a supervised Kafka consumer', () => {
     built = [];
     fatal = [];
     connecting = async () => undefined;
+    running = async () => undefined;
+    errors = [];
+    const logger = silentLogger();
+    jest.spyOn(logger, 'error').mockImplementation((fields) => errors.push(fields));
     const kafka = {
       consumer: () => {
-        built.push(new FakeConsumer(() => connecting()));
+        built.push(
+          new FakeConsumer(
+            () => connecting(),
+            () => running(),
+          ),
+        );
         return last();
       },
-    } as unknown as Kafka;
-    subscription = new KafkaSubscription(
-      {
-        group: 'g',
-        topics: ['t'],
-        batchSizeMax: 1,
-        partitionsConcurrentMax: 1,
-        onBatch: async () => ({ processed: 0 }),
-        onFatal: (error) => fatal.push(error),
-      },
-      {
-        kafka,
-        clock,
-        logger: silentLogger(),
-        timings: { sessionTimeoutMs: 45_000, heartbeatMs: 3_000, rebalanceTimeoutMs: 60_000, fetchWaitMs: 500 },
-        check: async () => undefined,
-        onStopped: () => undefined,
-      },
-    );
+    };
+    supervised = () =>
+      new KafkaSubscription(
+        {
+          group: 'g',
+          topics: ['t'],
+          batchSizeMax: 1,
+          partitionsConcurrentMax: 1,
+          onBatch: async () => ({ processed: 0 }),
+          onFatal: (error) => fatal.push(error),
+        },
+        {
+          client: { kafka, guard: () => undefined } as unknown as KafkaClient,
+          clock,
+          logger,
+          timings: { sessionTimeoutMs: 45_000, heartbeatMs: 3_000, rebalanceTimeoutMs: 60_000, fetchWaitMs: 500 },
+          check: async () => undefined,
+          onStopped: () => undefined,
+        },
+      );
+    subscription = supervised();
     await subscription.start();
   });
   afterEach(() => subscription.stop());
@@ -101,6 +117,31 @@ describe('a supervised Kafka consumer', () => {
     expect(subscription.trouble()).toMatch(/crashed 6 times/);
   });
 
+  it('(found by fault F23) does not count a refused connection that kafkajs wraps and calls not retriable', async () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' });
+    const wrapped = new Error(refused.message, { cause: refused });
+    Object.assign(wrapped, { name: 'KafkaJSNonRetriableError', retriable: false });
+    for (let n = 0; n < 20; n += 1) {
+      last().emit(events.CRASH, { error: wrapped, restart: false });
+      await settle();
+    }
+    expect(built).toHaveLength(21);
+    expect(fatal).toEqual([]);
+  });
+
+  it('(found by fault F6) notices a crash of the consumer that is being built: kafkajs calls that one running', async () => {
+    let crashes = 0;
+    running = async () => {
+      crashes += 1;
+      if (crashes < 3) last().emit(events.CRASH, { error: new Error('the coordinator is loading'), restart: false });
+    };
+    last().emit(events.CRASH, { error: new Error('x'), restart: false });
+    await settle();
+    await clock.advance(5_000);
+    expect(built).toHaveLength(4);
+    expect(built.map((consumer) => consumer.disconnected)).toEqual([true, true, true, false]);
+  });
+
   it('goes on trying to be built, and a stop in between ends what comes of it', async () => {
     let tries = 0;
     let connect = (): void => undefined;
@@ -118,5 +159,60 @@ describe('a supervised Kafka consumer', () => {
     await settle();
     expect(built.every((consumer, index) => index === 0 || consumer.disconnected)).toBe(true);
     expect(subscription.assignment()).toEqual([]);
+  });
+
+  describe('with partitions', () => {
+    const stall = async (): Promise<void> => {
+      // Heartbeats go on all the time: only the fetches are missing.
+      for (let seconds = 0; seconds < 80; seconds += 10) {
+        last().emit(events.HEARTBEAT, {});
+        await clock.advance(10_000);
+        jest.advanceTimersByTime(15_000);
+        await settle();
+      }
+    };
+    beforeEach(async () => {
+      await subscription.stop();
+      // Only the supervision's interval: the fake clock needs real turns of the event loop.
+      jest.useFakeTimers({
+        doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'setTimeout', 'clearTimeout', 'performance', 'Date'],
+      });
+      subscription = supervised();
+      await subscription.start();
+      last().emit(events.GROUP_JOIN, { memberAssignment: { t: [0] } });
+    });
+    afterEach(() => jest.useRealTimers());
+
+    it('that fetches nothing for a minute is built again, and ends the process when that does not help', async () => {
+      await stall();
+      expect(built.length).toBe(3);
+      expect(fatal).toEqual([]);
+      last().emit(events.GROUP_JOIN, { memberAssignment: { t: [0] } });
+      await stall();
+      expect(subscription.trouble()).toMatch(/nothing fetched for 60000 ms/);
+      expect(fatal).toHaveLength(1);
+      await stall();
+      expect(fatal).toHaveLength(1);
+    });
+
+    it('is left alone while it fetches, and while it has none', async () => {
+      for (let minutes = 0; minutes < 3; minutes += 1) {
+        last().emit(events.FETCH, {});
+        last().emit(events.HEARTBEAT, {});
+        await clock.advance(50_000);
+        jest.advanceTimersByTime(50_000);
+        await settle();
+      }
+      last().emit(events.GROUP_JOIN, { memberAssignment: {} });
+      await stall();
+      expect(built.length).toBe(2);
+      expect(subscription.trouble()).toBeUndefined();
+    });
+  });
+
+  it('counts and tells of positions that the topic does not have any more', () => {
+    subscription.offsetWasReset({ group: 'g', topic: 't', partition: 1 });
+    expect(subscription.offsetResets()).toBe(1);
+    expect(errors).toEqual([expect.objectContaining({ group: 'g', topic: 't', partition: 1 })]);
   });
 });

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload } from 'kafkajs';
 import type { Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
 import type { SubscribeOptions, Subscription } from '../broker';
 import { within } from '../within';
 import { runKafkaBatch } from './kafka-batch';
-import { mapKafkaError } from './kafka-errors';
+import type { KafkaClient } from './kafka-client';
+import { isOutage, mapKafkaError } from './kafka-errors';
+import type { OffsetReset } from './kafka-log';
 
 export interface KafkaTimings {
   sessionTimeoutMs: number;
@@ -16,7 +18,7 @@ export interface KafkaTimings {
 }
 
 export interface KafkaSubscriptionTools {
-  kafka: Kafka;
+  client: KafkaClient;
   clock: Clock;
   logger: Logger;
   timings: KafkaTimings;
@@ -25,11 +27,13 @@ export interface KafkaSubscriptionTools {
   onStopped: (subscription: KafkaSubscription) => void;
 }
 
-const FETCH_BYTES_PER_PARTITION_MAX = 256 * 1024;
+const FETCH_BYTES_PER_PARTITION = 256 * 1024;
 const REBUILDS_MAX = 5;
 const REBUILD_PAUSE_MS_MAX = 1_000;
 const DISCONNECT_MS_MAX = 10_000;
 const REBUILDS_WITHIN_MS = 10 * 60_000;
+/** A member with partitions that neither asks for messages nor handles any for this long is stuck, however well it heartbeats. */
+const IDLE_MS_MAX = 60_000;
 
 /** One member of a Kafka group, supervised: a consumer that kafkajs gives up on is built again, a few times, before the process is. */
 export class KafkaSubscription implements Subscription {
@@ -38,9 +42,16 @@ export class KafkaSubscription implements Subscription {
   private round = new AbortController();
   private readonly resumes = new Map<NodeJS.Timeout, () => void>();
   private confirmedAtMs: number;
+  /** When it last asked for messages, and got an answer, or was at work on some. */
+  private movedAtMs: number;
+  private batchesInHand = 0;
+  private stalls = 0;
+  private resets = 0;
   private rebuiltAtMs: number[] = [];
   private rebuildsTotal = 0;
   private rebuilding?: Promise<void>;
+  /** What ended the consumer that is being built: kafkajs tells by an event and lets run() resolve. */
+  private crashedInBuild?: Error;
   private stopped?: Promise<void>;
   private watch?: NodeJS.Timeout;
   private fault?: string;
@@ -50,6 +61,7 @@ export class KafkaSubscription implements Subscription {
     private readonly tools: KafkaSubscriptionTools,
   ) {
     this.confirmedAtMs = tools.clock.monotonicMs();
+    this.movedAtMs = this.confirmedAtMs;
   }
 
   assignment(): string[] {
@@ -68,6 +80,20 @@ export class KafkaSubscription implements Subscription {
     return this.rebuildsTotal;
   }
 
+  offsetResets(): number {
+    return this.resets;
+  }
+
+  /** Loud, because events may be missing: kafkajs itself goes on at the start of the topic, and the inbox drops what was handled. */
+  offsetWasReset({ topic, partition }: OffsetReset): void {
+    this.resets += 1;
+    const { group } = this.options;
+    this.tools.logger.error(
+      { group, topic, partition },
+      'position is not in the topic any more (deleted, truncated or made anew): reading from its start; events may be lost',
+    );
+  }
+
   async start(): Promise<void> {
     await this.build();
     const { sessionTimeoutMs } = this.tools.timings;
@@ -80,21 +106,23 @@ export class KafkaSubscription implements Subscription {
   }
 
   private async build(): Promise<void> {
-    const { kafka, timings } = this.tools;
-    const consumer = kafka.consumer({
+    const { client, timings } = this.tools;
+    const consumer = client.kafka.consumer({
       groupId: this.options.group,
       sessionTimeout: timings.sessionTimeoutMs,
       heartbeatInterval: timings.heartbeatMs,
       rebalanceTimeout: timings.rebalanceTimeoutMs,
       maxWaitTimeInMs: timings.fetchWaitMs,
-      maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
+      maxBytesPerPartition: this.options.fetchBytesMax ?? FETCH_BYTES_PER_PARTITION,
       allowAutoTopicCreation: false,
       // Said outright: NODE_ENV=test silently changes kafkajs' own defaults. Bounded (about 18 s), and never restarted by kafkajs:
       // a consumer that restarts itself can do so after its disconnect(). We build a new one instead.
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 20, restartOnFailure: async () => false },
     });
+    client.guard(consumer);
     this.listen(consumer);
     this.consumer = consumer;
+    this.crashedInBuild = undefined;
     await consumer.connect();
     // fromBeginning: the default skips what was written before the group first joined, and on an expired offset jumps to the end.
     await consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true });
@@ -104,6 +132,8 @@ export class KafkaSubscription implements Subscription {
       partitionsConsumedConcurrently: this.options.partitionsConcurrentMax,
       eachBatch: (payload) => this.onBatch(payload),
     });
+    const crash = this.crashedInBuild as Error | undefined;
+    if (crash && this.rebuilding) throw crash;
   }
 
   private listen(consumer: Consumer): void {
@@ -111,6 +141,7 @@ export class KafkaSubscription implements Subscription {
     const mine = (): boolean => this.consumer === consumer;
     consumer.on(events.GROUP_JOIN, (event) => mine() && this.onJoin(event));
     consumer.on(events.HEARTBEAT, () => mine() && this.confirmed());
+    consumer.on(events.FETCH, () => mine() && this.fetched());
     consumer.on(events.REBALANCING, () => mine() && this.newRound());
     consumer.on(events.CRASH, (event) => mine() && this.onCrash(event));
   }
@@ -125,6 +156,11 @@ export class KafkaSubscription implements Subscription {
     this.confirmedAtMs = this.tools.clock.monotonicMs();
   }
 
+  private fetched(): void {
+    this.movedAtMs = this.tools.clock.monotonicMs();
+    this.stalls = 0;
+  }
+
   /** Batches in hand belong to the last assignment: they end after the event in hand. */
   private newRound(): void {
     this.round.abort(new DOMException('the group rebalances', 'AbortError'));
@@ -135,17 +171,24 @@ export class KafkaSubscription implements Subscription {
     const { group } = this.options;
     const { error } = payload;
     this.tools.logger.warn({ group, err: error }, 'consumer crashed');
+    this.crashedInBuild = error;
     this.rebuild(error, isOutage(error));
   }
 
   private async onBatch(payload: EachBatchPayload): Promise<void> {
-    await runKafkaBatch(payload, {
-      options: this.options,
-      heartbeatMs: this.tools.timings.heartbeatMs,
-      signal: this.round.signal,
-      pauseFor: (resume, pauseMs) => this.pauseFor(resume, pauseMs),
-      now: () => this.tools.clock.monotonicMs(),
-    });
+    this.batchesInHand += 1;
+    try {
+      await runKafkaBatch(payload, {
+        options: this.options,
+        heartbeatMs: this.tools.timings.heartbeatMs,
+        signal: this.round.signal,
+        pauseFor: (resume, pauseMs) => this.pauseFor(resume, pauseMs),
+        now: () => this.tools.clock.monotonicMs(),
+      });
+    } finally {
+      this.batchesInHand -= 1;
+      this.movedAtMs = this.tools.clock.monotonicMs();
+    }
   }
 
   private pauseFor(resume: () => void, pauseMs: number): void {
@@ -156,16 +199,41 @@ export class KafkaSubscription implements Subscription {
     this.resumes.set(timer, resume);
   }
 
-  /** A membership without heartbeats although Kafka answers is stuck, whatever the client believes. */
+  /** A membership that is silent, or idle, although Kafka answers is stuck, whatever the client believes. */
   private async supervise(): Promise<void> {
-    const limitMs = 2 * this.tools.timings.sessionTimeoutMs;
-    if (this.stopped || this.rebuilding || this.heartbeatAgeMs() < limitMs) return;
+    if (this.stopped || this.rebuilding || this.stuck() === undefined) return;
     try {
       await this.tools.check();
     } catch {
       return; // Kafka is away; the client keeps trying, and readiness tells
     }
-    if (!this.stopped && this.heartbeatAgeMs() >= limitMs) this.rebuild(new Error(`no heartbeat for ${limitMs} ms`), false);
+    const stuck = this.stuck();
+    if (this.stopped || stuck === undefined) return;
+    if (this.isIdle()) this.stalls += 1;
+    // A consumer that was built anew and stalls as well: only a new process can help.
+    if (this.stalls > 1) this.giveUp(new Error(stuck));
+    else {
+      this.tools.logger.warn({ group: this.options.group, stuck }, 'consumer is built again');
+      this.rebuild(new Error(stuck), false);
+    }
+  }
+
+  private stuck(): string | undefined {
+    const limitMs = 2 * this.tools.timings.sessionTimeoutMs;
+    if (this.heartbeatAgeMs() >= limitMs) return `no heartbeat for ${limitMs} ms`;
+    return this.isIdle() ? `partitions assigned, and nothing fetched for ${IDLE_MS_MAX} ms` : undefined;
+  }
+
+  private isIdle(): boolean {
+    if (this.owned.size === 0 || this.batchesInHand > 0) return false;
+    return this.tools.clock.monotonicMs() - this.movedAtMs >= IDLE_MS_MAX;
+  }
+
+  private giveUp(cause: Error): void {
+    if (this.fault !== undefined) return;
+    this.fault = cause.message;
+    this.tools.logger.error({ group: this.options.group, err: cause }, 'consumer is stuck');
+    this.options.onFatal(cause);
   }
 
   /** Outages of Kafka do not count: building again costs nothing, and ending the process would end its other work too. */
@@ -191,6 +259,7 @@ export class KafkaSubscription implements Subscription {
       try {
         await this.build();
         this.confirmed();
+        this.movedAtMs = this.tools.clock.monotonicMs();
         if (this.stopped) await this.dismiss(); // stopped while it was being built
         return;
       } catch (error) {
@@ -221,9 +290,4 @@ export class KafkaSubscription implements Subscription {
     this.owned = new Map();
     this.tools.onStopped(this);
   }
-}
-
-/** Errors that pass when Kafka is back; the same rule by which kafkajs would restart. */
-function isOutage(error: Error): boolean {
-  return error.name === 'KafkaJSNumberOfRetriesExceeded' || (error as { retriable?: boolean }).retriable === true;
 }

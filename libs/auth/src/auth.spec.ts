@@ -85,6 +85,30 @@ describe('Authenticator', () => {
   });
 });
 
+describe('a rotation of the platform key', () => {
+  const next = 'the key that comes after, long enough for HS256';
+  const former = new Authenticator({ auth: 'on', authSigningKey: SECRET, authAcceptedKey: next });
+  const coming = new Authenticator({ auth: 'on', authSigningKey: next, authAcceptedKey: SECRET });
+  const done = new Authenticator({ auth: 'on', authSigningKey: next });
+
+  it('accepts tokens of both keys in both roles while it lasts, and the former no more when it is over', async () => {
+    const byFormer = await mintToken(key, ada);
+    const byNext = await mintToken(parsePlatformKey(next), ada);
+    for (const authenticator of [former, coming]) {
+      expect((await authenticator.verify(byFormer)).subject).toBe(ada.subject);
+      expect((await authenticator.verify(byNext)).subject).toBe(ada.subject);
+    }
+    expect((await done.verify(byNext)).subject).toBe(ada.subject);
+    await expect(done.verify(byFormer)).rejects.toThrow('wrong signature');
+    const strange = await mintToken(parsePlatformKey(`${SECRET} but another`), ada);
+    await expect(coming.verify(strange)).rejects.toThrow('wrong signature');
+  });
+
+  it('names the variable that is wrong', () => {
+    expect(() => new Authenticator({ auth: 'on', authAcceptedKey: 'short' })).toThrow(/^AUTH_ACCEPTED_KEY: .*32 bytes/);
+  });
+});
+
 describe('platform key', () => {
   it('refuses short secrets and other keys, without showing them', () => {
     expect(() => parsePlatformKey('short')).toThrow('at least 32 bytes');

@@ -38,8 +38,9 @@ export function roleIn(principal: Principal, workspace: string): Role | undefine
 }
 
 export function hasRole(principal: Principal, workspace: string, role: Role): boolean {
-  const own = roleIn(principal, workspace);
-  return own !== undefined && ROLES.indexOf(own) >= ROLES.indexOf(role);
+  const needed = ROLES.indexOf(role);
+  // Every workspace first: platform tokens say so, and the caller's own workspace name need not be looked up then.
+  return rankOf(ownRole(principal, '*')) >= needed || rankOf(ownRole(principal, workspace)) >= needed;
 }
 
 /** Throws COMMON.FORBIDDEN, which does not tell whether the workspace exists. */
@@ -51,9 +52,14 @@ export function requireRole(principal: Principal, workspace: string, role: Role)
   });
 }
 
-/** Refuses names that are not 1-63 of a-z, 0-9 and '-', starting with a letter or digit. */
+/** 1-63 of a-z, 0-9 and '-', starting with a letter or digit. */
+export function isWorkspaceName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(name);
+}
+
+/** Refuses names that are none (isWorkspaceName). */
 export function assertWorkspaceName(name: string): void {
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+  if (!isWorkspaceName(name)) {
     throw invalidFields({ field: 'workspace', message: 'must be 1 to 63 characters of a-z, 0-9 and "-", not starting with "-"' });
   }
 }
@@ -69,6 +75,11 @@ export function parseRoles(claim: unknown): Record<string, Role> {
     roles[workspace] = role as Role;
   }
   return roles;
+}
+
+// -1 = no role.
+function rankOf(role: Role | undefined): number {
+  return role === undefined ? -1 : ROLES.indexOf(role);
 }
 
 function ownRole(principal: Principal, workspace: string): Role | undefined {

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Database, Queryable } from '#libs/persistence';
 import { notFound } from '#libs/errors';
-import { assertWorkspaceName, DEFAULT_WORKSPACE } from './principal';
+import { assertWorkspaceName, DEFAULT_WORKSPACE, isWorkspaceName } from './principal';
 
 /** Knows which workspaces exist. */
 export abstract class Workspaces {
   /** Makes sure that a workspace may be used. Throws COMMON.INVALID_ARGUMENT (bad name) or COMMON.NOT_FOUND (explicit mode). */
   abstract ensure(name: string): Promise<void>;
+
+  /** True where `ensure` would have nothing to do. */
+  isKnown(_name: string): boolean {
+    return false;
+  }
 }
 
 /** For processes without a database: any well-formed name. */
 export class AnyWorkspace extends Workspaces {
   async ensure(name: string): Promise<void> {
     assertWorkspaceName(name);
+  }
+
+  override isKnown(name: string): boolean {
+    return isWorkspaceName(name);
   }
 }
 
@@ -42,6 +51,10 @@ export class StoredWorkspaces extends Workspaces {
       if (rows.length === 0) throw notFound('workspace', name);
     }
     if (this.known.size < KNOWN_MAX) this.known.add(name);
+  }
+
+  override isKnown(name: string): boolean {
+    return this.known.has(name);
   }
 }
 

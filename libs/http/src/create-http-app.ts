@@ -4,9 +4,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
+import { CommonErrors, invalidFields } from '#libs/errors';
 import type { Logger } from '#libs/observability';
 import type { MillraceRequest } from './request-context';
 import { makeRequestId } from './request-id';
+import { assertJsonText, unstorableText } from './json-text';
+import { keepRouteTable } from './route-table';
 import { stripWorkspacePrefix } from './workspace-path';
 
 export interface HttpAppOptions {
@@ -14,7 +17,7 @@ export interface HttpAppOptions {
 }
 
 // A client may take its time with an upload, but not with the headers.
-const HEADERS_TIMEOUT_MS = 20_000;
+const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const KEEP_ALIVE_MS = 72_000;
 
@@ -28,7 +31,7 @@ export async function createHttpApp(
     bodyLimit: options.bodyBytesMax,
     genReqId: (request: IncomingMessage) => makeRequestId(request),
     rewriteUrl: (request: unknown) => stripWorkspacePrefix(request as IncomingMessage),
-    http: { noDelay: true, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 64 * 1024 },
+    http: { noDelay: true, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 5000, maxHeaderSize: 64 * 1024 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
@@ -41,8 +44,24 @@ export async function createHttpApp(
     logger: nestLogger(logger),
     abortOnError: false,
   });
-  addParsers(adapter.getInstance<FastifyInstance>(), options);
+  const fastify = adapter.getInstance<FastifyInstance>();
+  keepRouteTable(fastify);
+  refuseEncodedBodies(fastify);
+  addParsers(fastify, options);
   return app;
+}
+
+// Nothing here unpacks a body: a packed one would be read as if it were plain, and unpacking is what a gzip bomb wants.
+function refuseEncodedBodies(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const encoding = request.headers['content-encoding'];
+    if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return done();
+    done(
+      CommonErrors.UNSUPPORTED_MEDIA_TYPE('content-encoding is not supported; send the body unpacked', {
+        field: 'content-encoding',
+      }),
+    );
+  });
 }
 
 // JSON is parsed (prototype keys refused, empty = no body, raw bytes kept); every other type stays a stream.
@@ -55,7 +74,16 @@ function addParsers(fastify: FastifyInstance, options: HttpAppOptions): void {
     (request, body, done) => {
       if (body.length === 0) return done(null, undefined);
       (request as MillraceRequest).rawBody = body;
-      void parseJson(request, body.toString('utf8'), done);
+      try {
+        assertJsonText(body);
+      } catch (error) {
+        return done(error as Error);
+      }
+      const text = body.toString('utf8');
+      void parseJson(request, text, (error, value) => {
+        const fault = error ? undefined : unstorableText(text, value);
+        done(fault ? invalidFields(fault) : error, value);
+      });
     },
   );
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));

@@ -6,6 +6,7 @@ import type { Logger } from '#libs/observability';
 import { errorFormatOfPath, renderError } from './error-formats';
 import { requestIdOf } from './request-id';
 import type { MillraceRequest } from './request-context';
+import { otherMethodsOf } from './route-table';
 
 /** Turns whatever a route threw, and whatever Fastify or Nest refused before it, into one of the three error bodies. */
 @Catch()
@@ -16,8 +17,8 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<MillraceRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const error = fromTransport(thrown);
     const path = pathOf(request);
+    const error = wrongMethod(request, path) ?? fromTransport(thrown);
     const requestId = requestIdOf(request);
     if (error.kind === 'internal') {
       this.logger.error({ requestId, method: request.method, path, code: error.code, err: error }, 'http request failed');
@@ -32,6 +33,13 @@ export class ErrorFilter implements ExceptionFilter {
       .headers({ ...rendered.headers, 'x-request-id': requestId })
       .send(rendered.body);
   }
+}
+
+// The router knows only "no route"; a path that answers other methods is not unknown (RFC 9110, 15.5.6).
+function wrongMethod(request: MillraceRequest, path: string): AppError | undefined {
+  const allow = otherMethodsOf(request);
+  if (allow.length === 0) return undefined;
+  return CommonErrors.METHOD_NOT_ALLOWED(`${path} does not answer ${request.method}`, { allow });
 }
 
 function pathOf(request: MillraceRequest): string {

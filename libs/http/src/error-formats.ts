@@ -81,6 +81,7 @@ function commonHeaders(error: AppError, status: number, format: ErrorFormatName)
     'x-millrace-error-code': error.code,
   };
   if (status === 401) headers['www-authenticate'] = format === 'mlflow' ? 'Basic realm="mlflow"' : 'Bearer realm="millrace"';
+  if (Array.isArray(error.details.allow)) headers.allow = error.details.allow.join(', ');
   const retryAfterMs = error.retryAfterMs ?? (error.retry === 'later' ? 1000 : undefined);
   if (retryAfterMs !== undefined) {
     headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
@@ -136,8 +137,11 @@ const MLFLOW_CODE: Record<ErrorKind, string> = {
   internal: 'INTERNAL_ERROR',
 };
 
+// MLflow's client tries the next method or path that it knows after ENDPOINT_NOT_FOUND, and after nothing else.
+const ENDPOINT_CODES = new Set(['COMMON.ROUTE_NOT_FOUND', 'COMMON.METHOD_NOT_ALLOWED']);
+
 function mlflowBody(error: AppError, status: number): Record<string, unknown> {
-  const route = error.code === 'COMMON.ROUTE_NOT_FOUND' ? 'ENDPOINT_NOT_FOUND' : undefined;
+  const route = ENDPOINT_CODES.has(error.code) ? 'ENDPOINT_NOT_FOUND' : undefined;
   const code = text(error.details.mlflowCode) ?? route ?? (status === 501 ? 'NOT_IMPLEMENTED' : MLFLOW_CODE[error.kind]);
   return { error_code: code, message: error.message };
 }

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import {
-  type Authenticator,
-  NOBODY,
-  type Principal,
-  type Role,
-  requiredRole,
-  requireRole,
-  skipsAuth,
-  type Workspaces,
-} from '#libs/auth';
+import { type Authenticator, NOBODY, type Principal, requiredRole, requireRole, skipsAuth, type Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
+import { defaultRole } from './default-role';
 import { errorFormatOf } from './error-formats';
 import type { MillraceRequest, RequestContext } from './request-context';
 import { requestIdOf } from './request-id';
@@ -48,10 +40,6 @@ export class HttpGuard implements CanActivate {
     requireRole(principal, workspace, requiredRole(door.handler, door.controller) ?? defaultRole(request.method));
     return principal;
   }
-}
-
-function defaultRole(method: string): Role {
-  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' ? 'viewer' : 'editor';
 }
 
 /** Makes the abort signal only for handlers that ask for it: most requests never do. */

@@ -19,7 +19,11 @@ describe('http', () => {
     app = await createHttpApp(SpecModule, silentLogger(), { bodyBytesMax: 10_000 });
     const fastify = app.getHttpAdapter().getInstance();
     observeRequests(fastify, metrics, silentLogger());
-    addSystemRoutes(fastify, health, metrics, { service: 'spec', version: '1.2.3' });
+    addSystemRoutes(fastify, health, metrics, {
+      service: 'spec',
+      version: '1.2.3',
+      document: async () => ({ openapi: '3.1.0' }),
+    });
     await app.listen(0, '127.0.0.1');
     base = await app.getUrl();
     const key = parsePlatformKey(SECRET);
@@ -86,6 +90,11 @@ describe('http', () => {
     expect((await call('/api/v1/jobs?page=5')).body.errors).toEqual([{ field: 'page', message: 'unknown field' }]);
   });
 
+  it.each(['null', '"text"', '[]', '7'])('refuses the body %s where an object is meant', async (body) => {
+    const answer = await call('/api/v1/jobs', { method: 'POST', headers: jsonHeaders, body });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field: 'body', message: 'must be a JSON object' }] } });
+  });
+
   it('reads a JSON body of DELETE', async () => {
     expect((await call('/api/v1/jobs', { method: 'DELETE', headers: jsonHeaders, ...json({ name: 'gone' }) })).body).toEqual({
       name: 'gone',
@@ -113,6 +122,24 @@ describe('http', () => {
     expect(broken).toMatchObject({ status: 400, body: { error: { type: 'invalid_request_error', code: 'invalid_argument' } } });
     const large = await call('/v1/chat/completions', { method: 'POST', headers: jsonHeaders, body: `"${'x'.repeat(20_000)}"` });
     expect(large).toMatchObject({ status: 413, body: { error: { code: 'payload_too_large' } } });
+  });
+
+  it('answers a wrong method on a known path by 405 with Allow, in the format of the path', async () => {
+    const problem = await call('/api/v1/jobs/fail/x', { method: 'PUT' });
+    expect(problem).toMatchObject({
+      status: 405,
+      body: { code: 'COMMON.METHOD_NOT_ALLOWED', details: { allow: ['GET', 'HEAD'] } },
+    });
+    expect(problem.headers.get('allow')).toBe('GET, HEAD');
+    expect((await call('/w/team-a/health/live?x=1', { method: 'DELETE' })).headers.get('allow')).toBe('GET, HEAD');
+    expect((await call('/v1/chat/completions')).body).toMatchObject({ error: { code: 'method_not_allowed' } });
+    // Clients of MLflow go on to the next method that they know after this code only.
+    expect(await call('/api/2.0/mlflow/runs', { method: 'POST' })).toMatchObject({
+      status: 405,
+      body: { error_code: 'ENDPOINT_NOT_FOUND' },
+    });
+    expect((await call('/api/v1/jobs/fail/x/y', { method: 'PUT' })).status).toBe(404);
+    expect((await call('/api/v1/jobs/fail/', { method: 'PUT' })).status).toBe(404);
   });
 
   it('renders errors of routes in the format of their controller', async () => {
@@ -194,6 +221,10 @@ describe('http', () => {
     expect(await call('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok', service: 'spec' } });
     expect((await call('/health/live')).status).toBe(200);
     expect((await call('/version')).body).toMatchObject({ service: 'spec', version: '1.2.3' });
+    const document = await call('/openapi.json');
+    expect(document.body).toEqual({ openapi: '3.1.0' });
+    const again = await call('/openapi.json', { headers: { 'if-none-match': document.headers.get('etag')! } });
+    expect(again.status).toBe(304);
     const page = await (await fetch(`${base}/metrics`, { headers: { connection: 'close' } })).text();
     expect(page).toMatch(/millrace_spec_http_request_seconds_count\{method="POST",route="\/api\/v1\/jobs",status="400"\} \d/);
     expect(page).toContain('route="unknown"');

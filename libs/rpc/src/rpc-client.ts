@@ -12,6 +12,7 @@ import {
   serviceNameOf,
 } from './service-types';
 import { fromServiceError } from './status-details';
+import { BREAK_MARK } from './readable-requests';
 
 /** Options of each call. */
 export interface CallSettings {
@@ -145,7 +146,7 @@ class Caller {
         const call = this.client.makeClientStreamRequest(
           method.path,
           (value: unknown) =>
-            value === BROKEN_SOURCE ? UNREADABLE_MESSAGE : (method.requestSerialize as (value: unknown) => Buffer)(value),
+            value === BROKEN_SOURCE ? BREAK_MARK : (method.requestSerialize as (value: unknown) => Buffer)(value),
           method.responseDeserialize,
           metadata,
           callOptions,
@@ -213,10 +214,8 @@ class Caller {
   }
 }
 
-// Cancelling looks like an ordinary end on the wire for a moment (see wasReset in serve-call.ts). A message that no server can
-// read makes the break part of the stream itself: field 1 with the wire type 7, which does not exist.
+// Cancelling looks like an ordinary end on the wire for a moment (see wasReset in serve-call.ts): the break is part of the stream.
 const BROKEN_SOURCE = Symbol('millrace:broken-source');
-const UNREADABLE_MESSAGE = Buffer.from([0x0f]);
 const BREAK_OFF_MS = 1000;
 
 function breakOff(call: RequestWriter & { cancel(): void }): void {

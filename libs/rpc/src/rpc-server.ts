@@ -11,10 +11,13 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Authenticator, Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
 import type { HealthRegistry, Logger, Metrics } from '#libs/observability';
+import { CallDeadlines } from './call-deadlines';
+import { doorOf } from './call-scope';
 import { addReflection } from './reflection';
+import { withReadableRequests } from './readable-requests';
 import { rpcServiceOf } from './rpc-controller';
-import { type CallObserver, serveCall } from './serve-call';
-import { type GeneratedService, methodNameOf, serviceNameOf } from './service-types';
+import { type CallObserver, serveCall, type ServeOptions } from './serve-call';
+import { type GeneratedService, serviceNameOf } from './service-types';
 
 export interface RpcServerOptions {
   host: string;
@@ -41,6 +44,7 @@ export class RpcServer {
   private readonly server: Server;
   private readonly healthService: HealthImplementation;
   private readonly services: { definition: GeneratedService; name: string }[] = [];
+  private readonly deadlines = new CallDeadlines();
   private port = 0;
 
   constructor(private readonly options: RpcServerOptions) {
@@ -109,7 +113,13 @@ export class RpcServer {
 
   private addController(controller: object): void {
     const definition = rpcServiceOf(controller.constructor);
-    const observer = observeCalls(this.options.metrics);
+    const { authenticator, workspaces, logger, metrics } = this.options;
+    const serving: ServeOptions = {
+      gate: { authenticator, workspaces },
+      logger,
+      observer: observeCalls(metrics),
+      deadlines: this.deadlines,
+    };
     const implementation: UntypedServiceImplementation = {};
     const missing: string[] = [];
     for (const [name, method] of Object.entries(definition)) {
@@ -118,30 +128,28 @@ export class RpcServer {
         missing.push(name);
         continue;
       }
-      const door = { handler, controller: controller.constructor, method: methodNameOf(method.path) };
-      const { authenticator, workspaces, logger } = this.options;
-      implementation[name] = serveCall(method, door, controller, { gate: { authenticator, workspaces }, logger, observer });
+      implementation[name] = serveCall(method, doorOf(controller, handler, method.path), serving);
     }
     if (missing.length > 0) {
       throw CommonErrors.INTERNAL(`${controller.constructor.name} lacks handlers for ${missing.join(', ')}`);
     }
     this.services.push({ definition, name: serviceNameOf(definition) });
-    this.server.addService(definition as unknown as ServiceDefinition, implementation);
+    this.server.addService(withReadableRequests(definition) as unknown as ServiceDefinition, implementation);
   }
 }
 
 function observeCalls(metrics: Metrics): CallObserver {
   const seconds = metrics.histogram({
     name: 'rpc_seconds',
-    help: 'gRPC calls served, by method and outcome code.',
-    labelNames: ['method', 'code'],
+    help: 'gRPC calls served, by method, code of the error and name of the gRPC status.',
+    labelNames: ['method', 'code', 'status'],
   });
   const inFlight = metrics.gauge({ name: 'rpc_in_flight', help: 'gRPC calls being served.' });
   return {
     started: () => inFlight.inc(),
-    ended: (method, code, elapsedSeconds) => {
+    ended: (method, code, status, elapsedSeconds) => {
       inFlight.dec();
-      seconds.observe({ method, code }, elapsedSeconds);
+      seconds.observe({ method, code, status }, elapsedSeconds);
     },
   };
 }

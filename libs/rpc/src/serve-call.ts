@@ -1,107 +1,134 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type handleClientStreamingCall, type handleUnaryCall, type StatusObject, type UntypedHandleCall } from '@grpc/grpc-js';
-import { runWithDeadline } from '#libs/clock';
+import {
+  type handleClientStreamingCall,
+  type handleUnaryCall,
+  status,
+  type StatusObject,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { currentAmbient, earliestDeadline, runWithAmbient } from '#libs/clock';
 import { type AppError, CommonErrors, isAppError, toAppError } from '#libs/errors';
-import { type Logger, runInSpan } from '#libs/observability';
-import { abortOnCancel, type CallGate, deadlineOf, type Door, firstOf, openScope, type ServerCall } from './call-scope';
+import { type Logger, openSpan } from '#libs/observability';
+import type { CallDeadlines } from './call-deadlines';
+import { admit, type CallGate, CallScope, type Door, firstOf, type ServerCall } from './call-scope';
+import { readable } from './readable-requests';
 import type { RpcContext } from './rpc-controller';
 import type { GeneratedMethod } from './service-types';
 import { toGrpcStatus } from './status-details';
 
+/** The code of a call that went well, as its error's and as its status. */
+const OK = 'OK';
+
 export interface CallObserver {
   started(method: string): void;
-  ended(method: string, code: string, seconds: number): void;
+  /** `code` is the error's own, `status` the name of the gRPC status; both OK when it went well. */
+  ended(method: string, code: string, status: string, seconds: number): void;
 }
 
 export interface ServeOptions {
   gate: CallGate;
   logger: Logger;
   observer: CallObserver;
+  deadlines: CallDeadlines;
 }
 
-type HandlerFunction = (request: unknown, ctx: RpcContext) => unknown;
 type Writable = NodeJS.EventEmitter & { write(message: unknown): boolean; end(): void; destroyed: boolean };
 
 /** Wraps a handler method as grpc-js wants it: context, deadline, trace, metrics, error mapping, back-pressure. */
-export function serveCall(definition: GeneratedMethod, door: Door, instance: object, options: ServeOptions): UntypedHandleCall {
-  const handler: HandlerFunction = (request, ctx) => (door.handler as HandlerFunction).call(instance, request, ctx);
-  const run = (call: ServerCall, work: (ctx: RpcContext) => Promise<unknown>): Promise<Outcome> =>
-    runCall(call, door, options, { streaming: definition.requestStream || definition.responseStream, work });
+export function serveCall(definition: GeneratedMethod, door: Door, options: ServeOptions): UntypedHandleCall {
   if (definition.responseStream) {
-    const serve = async (call: ServerCall & Writable & { request?: unknown }): Promise<void> => {
+    return (call: ServerCall & Writable & { request?: unknown }): void => {
       const requests = definition.requestStream ? readRequests(call as unknown as AsyncIterable<unknown>) : call.request;
-      const outcome = await run(call, (ctx) => writeAll(call, handler(requests, ctx) as AsyncIterable<unknown>, ctx));
-      if (call.destroyed) return;
-      if (outcome.error) call.emit('error', outcome.error);
-      else call.end();
+      const work = (ctx: RpcContext): Promise<void> =>
+        writeAll(call, door.handler(readable(requests), ctx) as AsyncIterable<unknown>, ctx);
+      runCall(call, door, options, {
+        streaming: true,
+        work,
+        answer: (error) => {
+          if (call.destroyed) return;
+          if (error) call.emit('error', error);
+          else call.end();
+        },
+      });
     };
-    return serve;
   }
   if (definition.requestStream) {
-    const serve: handleClientStreamingCall<unknown, unknown> = async (call, callback) => {
+    const serve: handleClientStreamingCall<unknown, unknown> = (call, callback) => {
       const requests = readRequests(call);
-      const outcome = await run(call, async (ctx) => handler(requests, ctx));
-      callback(outcome.error ?? null, outcome.value);
+      runCall(call, door, options, { streaming: true, work: (ctx) => door.handler(requests, ctx), answer: callback });
     };
     return serve;
   }
-  const serve: handleUnaryCall<unknown, unknown> = async (call, callback) => {
-    const outcome = await run(call, async (ctx) => handler(call.request, ctx));
-    callback(outcome.error ?? null, outcome.value);
+  const serve: handleUnaryCall<unknown, unknown> = (call, callback) => {
+    const work = (ctx: RpcContext): unknown => door.handler(readable(call.request), ctx);
+    runCall(call, door, options, { streaming: false, work, answer: callback });
   };
   return serve;
 }
 
-interface Outcome {
-  value?: unknown;
-  error?: StatusObject & Error;
-}
-
 interface Work {
   streaming: boolean;
-  work: (ctx: RpcContext) => Promise<unknown>;
+  work: (ctx: RpcContext) => unknown;
+  answer: (error: (StatusObject & Error) | null, value?: unknown) => void;
 }
 
-async function runCall(call: ServerCall, door: Door, options: ServeOptions, { streaming, work }: Work): Promise<Outcome> {
+// Callbacks instead of awaits: with asynchronous context every promise has its price, and this is the path of every call.
+function runCall(call: ServerCall, door: Door, options: ServeOptions, { streaming, work, answer }: Work): void {
   const startMs = performance.now();
-  const deadline = deadlineOf(call, streaming);
-  const { signal, release } = abortOnCancel(call, deadline);
-  const header = firstOf(call.metadata, 'traceparent');
+  const scope = new CallScope(call, streaming, options.deadlines);
   options.observer.started(door.method);
-  let code = 'OK';
-  try {
-    const span = { name: call.getPath().slice(1), kind: 'server' as const, ...(header ? { traceparent: header } : {}) };
-    const serve = async (): Promise<unknown> => work(await openScope(call, door, options.gate, signal, deadline));
-    // A long stream is not one statement: its deadline would cut every query to the rest of the whole stream, which is harmless.
-    const value = await runInSpan(span, () => runWithDeadline(deadline, () => unlessAborted(serve(), signal, streaming)));
-    return { value };
-  } catch (thrown) {
-    const error = signal.aborted && !isAppError(thrown) ? toAppError(signal.reason) : toAppError(thrown);
-    code = error.code;
-    if (error.kind === 'internal') options.logger.error({ rpc: call.getPath(), code, err: error }, 'rpc failed');
-    return { error: asServiceError(error) };
-  } finally {
-    release();
-    options.observer.ended(door.method, code, (performance.now() - startMs) / 1000);
-  }
+  const header = firstOf(call.metadata, 'traceparent');
+  const span = openSpan({ name: door.span, kind: 'server', ...(header ? { traceparent: header } : {}) });
+  let answered = false;
+  const close = (code: string, statusName: string): void => {
+    answered = true;
+    scope.close();
+    span.end();
+    options.observer.ended(door.method, code, statusName, (performance.now() - startMs) / 1000);
+  };
+  const succeed = (value: unknown): void => {
+    if (answered) return;
+    close(OK, OK);
+    answer(null, value);
+  };
+  const fail = (thrown: unknown): void => {
+    if (answered) return;
+    const error = scope.ended && !isAppError(thrown) ? scope.ended : toAppError(thrown);
+    const failure = asServiceError(error);
+    span.fail(thrown);
+    close(error.code, status[failure.code]);
+    if (error.kind === 'internal') {
+      runWithAmbient(ambient, () => options.logger.error({ rpc: call.getPath(), code: error.code, err: error }, 'rpc failed'));
+    }
+    answer(failure);
+  };
+  // A unary handler that ignores its signal must not hold the answer back; a stream's own writer watches the signal.
+  if (!streaming) scope.onEnd = fail;
+  // A long stream is not one statement: its deadline would cut every query to the rest of the whole stream, which is harmless.
+  const ambient = { deadline: earliestDeadline(currentAmbient(), scope.deadline), trace: span.trace };
+  runWithAmbient(ambient, () => {
+    try {
+      if (scope.ended) throw scope.ended;
+      const admission = admit(scope, door, options.gate);
+      const result = admission ? admission.then(() => work(scope)) : work(scope);
+      if (isPromise(result)) result.then(succeed, fail);
+      else succeed(result);
+    } catch (error) {
+      fail(error);
+    }
+  });
 }
 
-// A unary handler that ignores its signal must not hold the answer back; a stream's own writer watches the signal.
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, streaming: boolean): Promise<T> {
-  if (streaming) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }
 
 // The caller that breaks off ends the iteration with COMMON.CANCELLED: half a stream never looks like a whole one.
 async function* readRequests(call: AsyncIterable<unknown>): AsyncGenerator<unknown> {
   try {
-    yield* call;
+    for await (const request of call) yield readable(request);
   } catch (error) {
+    if (isAppError(error)) throw error;
     throw CommonErrors.CANCELLED('the caller broke off the stream', {}, error);
   }
   if (await wasReset(call as unknown as ServerCall)) throw CommonErrors.CANCELLED('the caller broke off the stream');

@@ -142,6 +142,7 @@ function messagingProvider(service: string, settings: ServiceSettings): Provider
         logger,
         metrics,
         onFatal: (error) => fatal.report(error),
+        handlerSecondsMax: settings.handlerSecondsMax,
         partitionsConcurrentMax: Math.max(1, Math.min(4, Math.floor(settings.poolMax / 2))),
       });
     },

@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertSafeBinding, Authenticator, Workspaces } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
 import { type ProcessSettings, ServiceSettings } from '#libs/config';
-import { addSystemRoutes, createHttpApp, observeRequests } from '#libs/http';
+import { addSystemRoutes, createHttpApp, observeRequests, openApiDocument, type OpenApiDocument } from '#libs/http';
 import { Messaging, messagingMigrations } from '#libs/messaging';
 import { createLogger, HealthRegistry, Logger, Metrics, ShutdownSequence, startTracing } from '#libs/observability';
 import { Database, missingMigrations, persistenceMigrations, type Persistence, purgeIdempotencyKeys } from '#libs/persistence';
@@ -20,6 +20,8 @@ export interface StartOptions<S extends ProcessSettings> {
   service: string;
   settings: S;
   module: (settings: S) => DynamicModule | Type<unknown>;
+  /** Called when every route but Nest's is there, to add Fastify hooks (tests check answers against the document). */
+  beforeListening?: (app: NestFastifyApplication, document: () => Promise<OpenApiDocument>) => void;
 }
 
 /** A running process: every door open, consumers started in the background. */
@@ -54,14 +56,17 @@ export async function startService<S extends ProcessSettings>(options: StartOpti
         version: buildVersion(),
       })
     : undefined;
-  const app = await createHttpApp(options.module(settings), createLogger(service, settings.logLevel), {
+  const module = options.module(settings);
+  const app = await createHttpApp(module, createLogger(service, settings.logLevel), {
     bodyBytesMax: settings.httpBodyBytesMax,
   });
   const get = <T>(token: unknown): T => app.get<T>(token as Type<T>, { strict: false });
   const definition = get<ServiceDefinition>(SERVICE_DEFINITION);
   const shutdown = get<ShutdownSequence>(ShutdownSequence);
   const rpc = settings instanceof ServiceSettings ? makeRpcServer(definition, settings, get) : undefined;
-  prepareHttp(app, definition, get);
+  const document = documentOf(module, definition);
+  prepareHttp(app, { definition, document }, get);
+  options.beforeListening?.(app, document);
   registerShutdown({ app, settings, get, rpc, tracing });
   try {
     addHealthChecks(definition, get);
@@ -80,7 +85,18 @@ export async function startService<S extends ProcessSettings>(options: StartOpti
 
 type Get = <T>(token: unknown) => T;
 
-function prepareHttp(app: NestFastifyApplication, definition: ServiceDefinition, get: Get): void {
+function documentOf(module: DynamicModule | Type<unknown>, definition: ServiceDefinition): () => Promise<OpenApiDocument> {
+  const { service, http } = definition;
+  const versionRoute = http?.versionRoute === undefined ? {} : { versionRoute: http.versionRoute };
+  return () => openApiDocument(module, { service, version: buildVersion(), ...versionRoute });
+}
+
+interface HttpParts {
+  definition: ServiceDefinition;
+  document: () => Promise<OpenApiDocument>;
+}
+
+function prepareHttp(app: NestFastifyApplication, { definition, document }: HttpParts, get: Get): void {
   const fastify = app.getHttpAdapter().getInstance();
   const shutdown = get<ShutdownSequence>(ShutdownSequence);
   observeRequests(fastify, get(Metrics), get(Logger));
@@ -92,6 +108,7 @@ function prepareHttp(app: NestFastifyApplication, definition: ServiceDefinition,
   addSystemRoutes(fastify, get(HealthRegistry), get(Metrics), {
     service: definition.service,
     version: buildVersion(),
+    document,
     ...(definition.http?.versionRoute === undefined ? {} : { versionRoute: definition.http.versionRoute }),
   });
 }

@@ -9,6 +9,20 @@ import type { ingestion } from '#libs/contracts';
 import { eventually } from '#libs/testing';
 import { call, startIngestion, type IngestionUnderTest } from './support';
 
+/** A Parquet file of what a query gives. */
+async function parquet(query: string, options = 'compression zstd'): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-parquet-'));
+  const file = join(folder, 'x.parquet');
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  await connection.run(`copy (${query}) to '${file}' (format parquet, ${options})`);
+  connection.closeSync();
+  instance.closeSync();
+  const bytes = readFileSync(file);
+  rmSync(folder, { recursive: true });
+  return bytes;
+}
+
 const page = { pageSize: 10, pageToken: '' };
 const header = {
   dataset: 'streamed',
@@ -176,23 +190,66 @@ describe('bad input to uploads', () => {
   });
 
   it('keeps every digit of a Parquet file and refuses half of one', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'millrace-parquet-'));
-    const file = join(folder, 'x.parquet');
-    const instance = await DuckDBInstance.create(':memory:');
-    const connection = await instance.connect();
-    await connection.run(
-      `copy (select * from (values (9007199254740993::bigint, 'a'), (-5, 'bé')) as t(n, text)) to '${file}' (format parquet)`,
-    );
-    connection.closeSync();
-    instance.closeSync();
-    const bytes = readFileSync(file);
-    rmSync(folder, { recursive: true });
+    const bytes = await parquet(`select * from (values (9007199254740993::bigint, 'a'), (-5, 'bé')) as t(n, text)`);
     const answer = await ingest.upload('parquet', bytes, 'format=parquet');
     expect(answer.body).toMatchObject({ rowsRead: '2', rowsKept: '2' });
     const { rows } = await ingest.client.listRows({ versionId: answer.body.id, ...page }, call);
     expect(rows[0].json).toContain('9007199254740993');
     expect(rows[1].json).toContain('bé');
-    expect(await ingest.upload('parquet', bytes.subarray(0, bytes.length - 10), 'format=parquet')).toMatchObject({ status: 400 });
+    const half = await ingest.upload('parquet', bytes.subarray(0, bytes.length - 10), 'format=parquet');
+    expect(half.status).toBe(400);
+    // Where the bytes lay is nobody's business.
+    expect(half.body.detail).not.toContain('.parquet');
+  });
+
+  // DuckDB's stream just ended at the broken page: the version was committed with the rows before it.
+  it('refuses a Parquet file that is damaged in the middle, instead of keeping its beginning', async () => {
+    const query = 'select i, md5(i::varchar) as text from range(300000) t(i)';
+    const bytes = await parquet(query, 'compression zstd, row_group_size 20000');
+    bytes.fill(0x5a, 2_900_000, 2_920_000);
+    const answer = await ingest.upload('damaged', bytes, 'format=parquet');
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field: 'body' }] } });
+    expect(answer.body.detail).toMatch(/not a readable Parquet file: only \d+ of its 300000 rows can be read/);
+    await missing('damaged');
+  });
+
+  it('refuses a Parquet bomb and a CSV bomb: few bytes, endless rows', async () => {
+    const bomb = await parquet(`select repeat('x', 2000) as text from range(50000)`);
+    expect(bomb.length).toBeLessThan(50_000);
+    expect(await ingest.upload('bomb', bomb, 'format=parquet')).toMatchObject({
+      status: 400,
+      body: { code: 'INGESTION.UPLOAD_TOO_LARGE' },
+    });
+    // Each row repeats its header.
+    const csv = `${'h'.repeat(100_000)}\n${'1\n'.repeat(1_000)}`;
+    expect(await ingest.upload('bomb', csv, 'format=csv')).toMatchObject({
+      status: 400,
+      body: { code: 'INGESTION.UPLOAD_TOO_LARGE' },
+    });
+    const wide = await parquet(`select repeat('x', 2000000) as text union all select 'short'`);
+    expect((await ingest.upload('wide', wide, 'format=parquet')).body).toMatchObject({
+      rowsKept: '1',
+      quarantinedByReason: { line_too_long: '1' },
+    });
+    await missing('bomb');
+  });
+
+  // Found by schemathesis: null was a crash of the check, and a number was stored where messages have text.
+  it('refuses tags that are no text', async () => {
+    const { body } = await ingest.upload('tagged', '{"a":1}\n');
+    const cases = [
+      { tags: { a: null }, field: 'tags.a' },
+      { tags: { a: 5 }, field: 'tags.a' },
+      { tags: { a: { b: 'c' } }, field: 'tags.a' },
+      { tags: ['a'], field: 'tags' },
+    ];
+    for (const { tags, field } of cases) {
+      const answers = [
+        await ingest.http('PUT', `/dataset-versions/${body.id}/tags`, { body: { tags } }),
+        await ingest.http('POST', '/feedback-datasets', { body: { dataset: 'tagged', modelName: 'm', tags } }),
+      ];
+      for (const answer of answers) expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } });
+    }
   });
 
   it('turns a third upload away while two run, with a hint', async () => {

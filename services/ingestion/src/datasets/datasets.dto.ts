@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IsDateString, IsIn, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsDateString, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsTextMap } from '#libs/http';
 
 export class PageQuery {
   @IsOptional()
@@ -49,7 +50,7 @@ export class UploadQuery {
 }
 
 export class TagsBody {
-  @IsObject()
+  @IsTextMap()
   tags: Record<string, string>;
 
   @IsOptional()
@@ -96,7 +97,7 @@ export class BuildFeedbackBody {
   reason?: string;
 
   @IsOptional()
-  @IsObject()
+  @IsTextMap()
   tags?: Record<string, string>;
 
   @IsOptional()

@@ -5,7 +5,8 @@ import type { FastifyReply } from 'fastify';
 import { requireRole } from '#libs/auth';
 import { ingestion } from '#libs/contracts';
 import { invalidFields } from '#libs/errors';
-import { Ctx, RawBodyStream, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, RawBodyStream, Requires, ValidBody, ValidQuery, type RequestContext, schema } from '#libs/http';
+import { DATASET, DATASETS, FEEDBACK_DATASET, QUARANTINE, ROWS, UPLOADS, VERSION, VERSIONS } from '../http-answers';
 import { BuildFeedbackDataset } from '../feedback-datasets/build-feedback-dataset';
 import { UploadDataset } from '../uploads/upload-dataset';
 import type { Caller } from './caller';
@@ -35,23 +36,27 @@ export class DatasetsHttp {
     private readonly buildFeedback: BuildFeedbackDataset,
   ) {}
 
+  @Answers('Make a dataset', DATASET)
   @Post('datasets')
   async createDataset(@Ctx() ctx: RequestContext, @ValidBody(CreateDatasetBody) body: CreateDatasetBody) {
     const input = { name: body.name, description: body.description ?? '', requestId: body.requestId ?? '' };
     return datasetJson(await this.create.execute(callerOf(ctx), input));
   }
 
+  @Answers('Datasets by name', DATASETS)
   @Get('datasets')
   async listDatasets(@Ctx() ctx: RequestContext, @ValidQuery(PageQuery) query: PageQuery) {
     const page = await this.reads.listDatasets.execute(callerOf(ctx), query);
     return { items: page.items.map(datasetJson), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('One dataset', DATASET)
   @Get('datasets/:dataset')
   async getDataset(@Ctx() ctx: RequestContext, @Param('dataset') dataset: string) {
     return datasetJson(await this.reads.getDataset.execute(callerOf(ctx), dataset));
   }
 
+  @Answers('Versions of a dataset, newest first', VERSIONS)
   @Get('datasets/:dataset/versions')
   async listVersions(@Ctx() ctx: RequestContext, @Param('dataset') dataset: string, @ValidQuery(PageQuery) query: PageQuery) {
     const page = await this.reads.listVersions.execute(callerOf(ctx), dataset, query);
@@ -59,6 +64,9 @@ export class DatasetsHttp {
   }
 
   /** Body: the raw bytes of the file (any content type but JSON, such as application/x-ndjson or text/csv). */
+  @Answers('Upload a file as the next version', VERSION, {
+    bodyTypes: ['application/x-ndjson', 'text/csv', 'application/octet-stream'],
+  })
   @Post('datasets/:dataset/versions')
   async uploadVersion(
     @Ctx() ctx: RequestContext,
@@ -81,11 +89,13 @@ export class DatasetsHttp {
     return versionJson(await this.upload.execute(callerOf(ctx), header, body));
   }
 
+  @Answers('One dataset version', VERSION)
   @Get('dataset-versions/:version')
   async getVersion(@Ctx() ctx: RequestContext, @Param('version') version: string) {
     return versionJson(await this.reads.getVersion.execute(callerOf(ctx), version));
   }
 
+  @Answers('Rows of a version', ROWS)
   @Get('dataset-versions/:version/rows')
   async listRows(@Ctx() ctx: RequestContext, @Param('version') version: string, @ValidQuery(PageQuery) query: PageQuery) {
     const page = await this.reads.listLines.execute(callerOf(ctx), version, { ...query, part: 'rows' });
@@ -93,12 +103,14 @@ export class DatasetsHttp {
     return { items: page.items, nextPageToken: page.nextPageToken };
   }
 
+  @Answers('Lines that were refused, with the reason of each', QUARANTINE)
   @Get('dataset-versions/:version/quarantine')
   async listQuarantine(@Ctx() ctx: RequestContext, @Param('version') version: string, @ValidQuery(PageQuery) query: PageQuery) {
     const page = await this.reads.listLines.execute(callerOf(ctx), version, { ...query, part: 'quarantine' });
     return { items: page.items.map((line) => JSON.parse(line.json) as unknown), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('All rows of a version as JSON lines', schema.text, { contentType: 'application/x-ndjson' })
   @Get('dataset-versions/:version/export')
   async export(@Ctx() ctx: RequestContext, @Param('version') reference: string, @Res() reply: FastifyReply): Promise<void> {
     const { version, bytes } = await this.reads.exportVersion.execute(callerOf(ctx), reference);
@@ -110,20 +122,21 @@ export class DatasetsHttp {
       .send(Readable.from(bytes));
   }
 
+  @Answers('Replace the tags of a version', VERSION)
   @Put('dataset-versions/:version/tags')
   async setTags(@Ctx() ctx: RequestContext, @Param('version') version: string, @ValidBody(TagsBody) body: TagsBody) {
-    const wrong = Object.entries(body.tags).filter(([, value]) => typeof value !== 'string');
-    if (wrong.length > 0) throw invalidFields(...wrong.map(([name]) => ({ field: `tags.${name}`, message: 'must be text' })));
     const input = { version, tags: body.tags, etag: body.etag ?? '', requestId: body.requestId ?? '' };
     return versionJson(await this.tag.execute(callerOf(ctx), input));
   }
 
+  @Answers('Delete a version; its record stays', VERSION)
   @Delete('dataset-versions/:version')
   async deleteVersion(@Ctx() ctx: RequestContext, @Param('version') version: string, @ValidBody(DeleteBody) body: DeleteBody) {
     const input = { version, reason: body.reason, requestId: body.requestId ?? '' };
     return versionJson(await this.remove.execute(callerOf(ctx), input));
   }
 
+  @Answers('Uploads, newest first', UPLOADS)
   @Get('uploads')
   async listUploads(@Ctx() ctx: RequestContext, @ValidQuery(PageQuery) query: PageQuery) {
     const page = await this.reads.listUploads.execute(callerOf(ctx), query);
@@ -133,6 +146,7 @@ export class DatasetsHttp {
     };
   }
 
+  @Answers('Make a dataset version out of feedback', FEEDBACK_DATASET)
   @Post('feedback-datasets')
   @HttpCode(201)
   @Requires('editor')

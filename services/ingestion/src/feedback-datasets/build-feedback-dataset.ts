@@ -15,6 +15,7 @@ import { FeedbackRepository } from './feedback.repository';
 
 /** Most feedback that one dataset is built from; the newest counts. */
 const FEEDBACK_MAX = 200_000;
+const TIME_MS_MAX = Date.UTC(9999, 11, 31);
 
 export interface BuildFeedbackDatasetInput {
   dataset: string;
@@ -85,6 +86,11 @@ export class BuildFeedbackDataset {
       throw invalidFields({ field: 'reason', message: 'is required for retracted feedback' });
     }
     if (input.rowsPerRaterMax < 0) throw invalidFields({ field: 'rows_per_rater_max', message: 'must be 0 or more' });
+    // A Timestamp and a JSON date can both name times that neither a Date nor Postgres knows.
+    const since = input.sinceTime?.getTime() ?? 0;
+    if (!(since >= 0 && since <= TIME_MS_MAX)) {
+      throw invalidFields({ field: 'since_time', message: 'must lie between the years 1970 and 9999' });
+    }
   }
 
   private async select(workspace: string, input: BuildFeedbackDatasetInput): Promise<FeedbackSelection> {
@@ -102,7 +108,8 @@ export class BuildFeedbackDataset {
     const writer = new RowChunkWriter(this.blobs, this.settings.chunkBytes);
     for (const [index, row] of selection.rows.entries()) {
       const stored = identifyRow({ line: index + 1, json: JSON.stringify(row) }, index, false, new Set());
-      if ('rowId' in stored) await writer.add(stored.json);
+      if ('rowId' in stored) writer.add(stored.json);
+      await writer.drain();
     }
     return [await writer.end(), await new RowChunkWriter(this.blobs, this.settings.chunkBytes).end()];
   }

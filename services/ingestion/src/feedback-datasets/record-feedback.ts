@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
+import { invalidFields } from '#libs/errors';
 import type { monitoring } from '#libs/contracts';
 import type { Transaction } from '#libs/persistence';
 import type { Feedback } from './feedback';
@@ -30,11 +31,20 @@ function toFeedback({ workspace, data }: AcceptedFeedback): Feedback {
     modelName: data.modelName,
     modelVersion: data.modelVersion,
     metric: data.metric,
-    value: data.valueJson === '' ? null : JSON.parse(data.valueJson),
+    value: readValue(data.valueJson),
     correction: data.correction,
     inputText: data.inputText,
     outputText: data.outputText,
     raterHash: data.raterHash,
     occurredTime: data.occurredTime ?? new Date(0),
   };
+}
+
+function readValue(json: string): unknown {
+  if (json === '') return null;
+  try {
+    return JSON.parse(json) as unknown;
+  } catch (error) {
+    throw invalidFields({ field: 'valueJson', message: `is not JSON: ${(error as Error).message}` });
+  }
 }

@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import { holdsNul, scanJson } from './check-json';
 import { printableSample, type QuarantineReason, type SourceRow } from './source-row';
-import { splitLines, type Line } from './split-lines';
+import type { Line } from './split-lines';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads JSON lines. Blank lines are skipped; every other line becomes a row or a fault that names what is wrong. */
-export async function* readJsonl(source: AsyncIterable<Buffer>, lineBytesMax: number): AsyncGenerator<SourceRow> {
-  for await (const line of splitLines(source, lineBytesMax)) {
-    if (line.length === 0 || isBlank(line.bytes)) continue;
-    yield readLine(line, lineBytesMax);
-  }
-}
-
-function readLine(line: Line, lineBytesMax: number): SourceRow {
+/** Reads one line of JSON lines: undefined for a blank one, else a row or a fault that names what is wrong. */
+export function readJsonLine(line: Line, lineBytesMax: number): SourceRow | undefined {
+  const bytes = line.bytes.subarray(line.start, line.end);
+  if (line.length === 0 || isBlank(bytes)) return undefined;
   const refuse = (reason: QuarantineReason, detail: string): SourceRow => ({
     line: line.number,
-    fault: { reason, detail, sample: printableSample(line.bytes) },
+    fault: { reason, detail, sample: printableSample(bytes) },
   });
   if (line.tooLong) return refuse('line_too_long', `${line.length} bytes; at most ${lineBytesMax} are accepted`);
   let text: string;
   try {
-    text = utf8.decode(line.bytes);
+    text = utf8.decode(bytes);
   } catch {
-    return refuse('invalid_utf8', `not UTF-8 at byte ${firstInvalidByte(line.bytes)}`);
+    return refuse('invalid_utf8', `not UTF-8 at byte ${firstInvalidByte(bytes)}`);
   }
   return readText(line.number, text, refuse);
 }

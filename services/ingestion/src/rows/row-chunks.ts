@@ -11,6 +11,8 @@ export interface RowChunk {
   bytes: number;
 }
 
+const LF = 0x0a;
+
 /** What was written in all. */
 export interface ChunkedRows {
   chunks: RowChunk[];
@@ -20,18 +22,28 @@ export interface ChunkedRows {
   digest: string;
 }
 
+const BLOCK_BYTES_FIRST = 64 * 1024;
+/** Blocks being written while the next one fills. More would only cost memory. */
+const BLOCKS_WAITING_MAX = 1;
+
 /**
- * Collects JSON lines into blobs of about `chunkBytes`. Memory holds one chunk. Blobs of an upload that is never committed
- * stay unreferenced in the store: they are content-addressed, so a repeated upload writes the same ones.
+ * Collects JSON lines into blobs of about `chunkBytes`: a blob ends with the line that reaches that size. Blobs are written
+ * beside the filling of the next one; `drain` is the back-pressure and must be awaited between the pieces of a source.
+ * Blobs of an upload that is never committed stay unreferenced in the store: they are content-addressed, so a repeated
+ * upload writes the same ones.
  */
 export class RowChunkWriter {
   private readonly chunks: RowChunk[] = [];
   private readonly hash: Hash = createHash('sha256');
-  private pending: Buffer[] = [];
-  private pendingBytes = 0;
-  private pendingRows = 0;
+  private readonly spare: Buffer[] = [];
+  private block?: Buffer;
+  private used = 0;
+  private blockRows = 0;
   private rows = 0;
   private bytes = 0;
+  private waiting = 0;
+  private writing: Promise<void> = Promise.resolve();
+  private failure?: { error: unknown };
 
   constructor(
     private readonly blobs: BlobStore,
@@ -42,29 +54,78 @@ export class RowChunkWriter {
     return this.rows;
   }
 
-  async add(line: string): Promise<void> {
-    const bytes = Buffer.from(`${line}\n`);
-    this.hash.update(bytes);
-    this.pending.push(bytes);
-    this.pendingBytes += bytes.length;
-    this.pendingRows += 1;
-    this.rows += 1;
-    this.bytes += bytes.length;
-    if (this.pendingBytes >= this.chunkBytes) await this.flush();
+  add(line: string): void {
+    const block = this.room(Buffer.byteLength(line) + 1);
+    this.lineEnds(block, this.used + block.write(line, this.used, 'utf8'));
+  }
+
+  /** Adds a line made of the first bytes of `prefix` and then all of `rest` but its first byte, without making a text of them. */
+  addBytes(prefix: { readonly bytes: Buffer; readonly length: number }, rest: Uint8Array): void {
+    const block = this.room(prefix.length + rest.length);
+    const at = this.used;
+    block.set(rest, at + prefix.length - 1);
+    for (let i = 0; i < prefix.length; i += 1) block[at + i] = prefix.bytes[i];
+    this.lineEnds(block, at + prefix.length + rest.length - 1);
+  }
+
+  /** Waits until only few blocks are waiting for the store. Throws what the store threw. */
+  async drain(): Promise<void> {
+    if (this.waiting > BLOCKS_WAITING_MAX) await this.writing;
+    if (this.failure) throw this.failure.error;
   }
 
   async end(): Promise<ChunkedRows> {
-    await this.flush();
+    this.seal();
+    await this.writing;
+    if (this.failure) throw this.failure.error;
     return { chunks: this.chunks, rows: this.rows, bytes: this.bytes, digest: this.hash.digest('hex') };
   }
 
-  private async flush(): Promise<void> {
-    if (this.pendingRows === 0) return;
-    const { sha256, bytes } = await this.blobs.put(Buffer.concat(this.pending));
-    this.chunks.push({ sha256, firstOrdinal: this.rows - this.pendingRows, rows: this.pendingRows, bytes });
-    this.pending = [];
-    this.pendingBytes = 0;
-    this.pendingRows = 0;
+  /** Waits for the writes that have begun, whatever becomes of them: the upload has failed already. */
+  async abandon(): Promise<void> {
+    await this.writing;
+  }
+
+  private lineEnds(block: Buffer, at: number): void {
+    block[at] = LF;
+    this.bytes += at + 1 - this.used;
+    this.used = at + 1;
+    this.rows += 1;
+    this.blockRows += 1;
+    if (this.used >= this.chunkBytes) this.seal();
+  }
+
+  /** The block, with at least that many bytes free. It starts small: most uploads have nothing to quarantine. */
+  private room(bytes: number): Buffer {
+    this.block ??= this.spare.pop() ?? Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES_FIRST, this.chunkBytes));
+    if (this.block.length - this.used >= bytes) return this.block;
+    const doubled = Math.min(this.block.length * 2, this.chunkBytes + BLOCK_BYTES_FIRST);
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.used + bytes, doubled));
+    this.block.copy(larger, 0, 0, this.used);
+    this.block = larger;
+    return larger;
+  }
+
+  private seal(): void {
+    const { block } = this;
+    if (!block || this.blockRows === 0) return;
+    const lines = block.subarray(0, this.used);
+    const [rows, firstOrdinal] = [this.blockRows, this.rows - this.blockRows];
+    this.hash.update(lines);
+    this.block = undefined;
+    this.used = 0;
+    this.blockRows = 0;
+    this.waiting += 1;
+    this.writing = this.writing.then(async () => {
+      try {
+        if (!this.failure) this.chunks.push({ ...(await this.blobs.put(lines)), firstOrdinal, rows });
+      } catch (error) {
+        this.failure = { error }; // thrown on by drain or end
+      } finally {
+        this.waiting -= 1;
+        this.spare.push(block);
+      }
+    });
   }
 }
 

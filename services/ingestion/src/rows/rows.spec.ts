@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 import { holdsNul, JSON_DEPTH_MAX, scanJson } from './check-json';
-import { readJsonl } from './read-jsonl';
-import { identifyRow } from './row-identity';
-import { splitLines, type Line } from './split-lines';
+import { readJsonLine } from './read-jsonl';
+import { identifyRow, RowIdPrefix, rowIdOf, rowIdPrefix } from './row-identity';
+import type { SourceRow } from './source-row';
+import { LineSplitter } from './split-lines';
 
-async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+interface Found {
+  number: number;
+  text: string;
+  tooLong: boolean;
+  length: number;
 }
 
-async function lines(text: string | Buffer, size: number, lineBytesMax = 2048): Promise<Line[]> {
-  const all: Line[] = [];
-  for await (const line of splitLines(inPieces(Buffer.from(text), size), lineBytesMax)) all.push(line);
+function lines(text: string | Buffer, size: number, lineBytesMax = 2048): Found[] {
+  const all: Found[] = [];
+  const splitter = new LineSplitter(lineBytesMax, ({ number, bytes, start, end, tooLong, length }) =>
+    all.push({ number, text: bytes.toString('utf8', start, end), tooLong, length }),
+  );
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += size) splitter.push(bytes.subarray(at, at + size));
+  splitter.end();
   return all;
 }
 
-describe('splitLines', () => {
-  it.each([1, 2, 3, 7, 1000])('gives the same lines for pieces of %i bytes', async (size) => {
-    const found = await lines('\ufeffone\r\n\ntwo\u00e4\nlast', size);
-    expect(found.map((line) => [line.number, line.bytes.toString()])).toEqual([
+describe('LineSplitter', () => {
+  it.each([1, 2, 3, 7, 1000])('gives the same lines for pieces of %i bytes', (size) => {
+    const found = lines('\ufeffone\r\n\ntwo\u00e4\nlast', size);
+    expect(found.map((line) => [line.number, line.text])).toEqual([
       [1, 'one'],
       [2, ''],
       [3, 'two\u00e4'],
@@ -25,13 +34,13 @@ describe('splitLines', () => {
     ]);
   });
 
-  it('keeps only the beginning of a line that is too long, counts it whole, and goes on after it', async () => {
-    const found = await lines(`${'x'.repeat(10_000)}\nafter\n`, 777);
+  it('keeps only the beginning of a line that is too long, counts it whole, and goes on after it', () => {
+    const found = lines(`${'x'.repeat(10_000)}\nafter\n`, 777);
     expect(found.map(({ number, tooLong, length }) => [number, tooLong, length])).toEqual([
       [1, true, 10_000],
       [2, false, 5],
     ]);
-    expect(found[0].bytes.length).toBe(1024);
+    expect(found[0].text.length).toBe(1024);
   });
 });
 
@@ -52,20 +61,37 @@ describe('scanJson and holdsNul', () => {
   });
 });
 
-describe('readJsonl and identifyRow', () => {
-  it('names what is wrong by line, and keeps every digit of what is right', async () => {
-    const source = Buffer.concat([Buffer.from('{"n":9007199254740993}\n{"a":\n"text"\n'), Buffer.from([0x7b, 0xc3, 0x28])]);
-    const rows = [];
-    for await (const row of readJsonl(inPieces(source, 5), 2048)) rows.push(row);
+describe('readJsonLine and identifyRow', () => {
+  it('names what is wrong by line, and keeps every digit of what is right', () => {
+    const source = Buffer.concat([Buffer.from('{"n":9007199254740993}\n{"a":\n"text"\n \n'), Buffer.from([0x7b, 0xc3, 0x28])]);
+    const rows: SourceRow[] = [];
+    const splitter = new LineSplitter(2048, (line) => {
+      const row = readJsonLine(line, 2048);
+      if (row) rows.push(row);
+    });
+    splitter.push(source);
+    splitter.end();
     expect(rows.map((row) => [row.line, row.fault?.reason, row.json])).toEqual([
       [1, undefined, '{"n":9007199254740993}'],
       [2, 'invalid_json', undefined],
       [3, 'not_an_object', undefined],
-      [4, 'invalid_utf8', undefined],
+      [5, 'invalid_utf8', undefined],
     ]);
     expect(identifyRow(rows[0], 4, false, new Set())).toEqual({
       rowId: expect.stringMatching(/^[0-9a-f]{12}-4$/),
       json: expect.stringMatching(/^\{"_row_id":"[0-9a-f]{12}-4","n":9007199254740993\}$/),
     });
+  });
+});
+
+describe('RowIdPrefix', () => {
+  it('gives the bytes of the texts, for positions of every length', () => {
+    const prefix = new RowIdPrefix();
+    const positions = [0, 7, 9, 10, 99, 100, 2_147_483_648, 999_999_999_999_999, 10];
+    for (const position of positions) {
+      const sha256 = position.toString(16).padStart(64, '0123456789abcdef');
+      prefix.set(sha256, position);
+      expect(prefix.bytes.toString('latin1', 0, prefix.length)).toBe(`${rowIdPrefix(rowIdOf(sha256, position))},`);
+    }
   });
 });

@@ -1,79 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A line of a byte stream, without its end. */
+/** A line of a byte stream, without its end. One object is used for all lines: it is valid during the call only. */
 export interface Line {
   /** From 1. */
   number: number;
-  /** The bytes; for a line that is too long only its first bytes. */
+  /** `bytes[start, end)` is the line; for a line that is too long only its first bytes. */
   bytes: Buffer;
+  start: number;
+  end: number;
   tooLong: boolean;
-  /** Length of the whole line in bytes. */
+  /** Length of the whole line in bytes, with its CR. */
   length: number;
 }
 
 const LF = 0x0a;
 const CR = 0x0d;
 const KEPT_OF_TOO_LONG = 1024;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Splits a stream at LF or CRLF. Memory is bounded by `lineBytesMax` whatever the stream holds: a longer line is counted
  * and skipped, and only its beginning is kept. A byte order mark at the start is dropped; the last line needs no end.
+ * A line that lies whole in one piece is not copied.
  */
-export async function* splitLines(source: AsyncIterable<Buffer>, lineBytesMax: number): AsyncGenerator<Line> {
-  let number = 0;
-  let parts: Buffer[] = [];
-  let length = 0;
+export class LineSplitter {
+  private readonly line: Line = { number: 0, bytes: Buffer.alloc(0), start: 0, end: 0, tooLong: false, length: 0 };
+  /** The beginning of a line whose end has not come yet. */
+  private parts: Buffer[] = [];
+  private partsLength = 0;
+  /** The first bytes until it is known whether they are a byte order mark. */
+  private head?: Buffer = Buffer.alloc(0);
 
-  const take = (): Line => {
-    number += 1;
-    const tooLong = length > lineBytesMax;
-    let bytes = parts.length === 1 ? parts[0] : Buffer.concat(parts);
-    if (!tooLong && bytes.length > 0 && bytes[bytes.length - 1] === CR) bytes = bytes.subarray(0, -1);
-    const line = { number, bytes, tooLong, length };
-    parts = [];
-    length = 0;
-    return line;
-  };
-  const keep = (piece: Buffer): void => {
-    if (piece.length === 0) return;
-    length += piece.length;
-    if (length <= lineBytesMax) parts.push(piece);
-    // Just past the bound: keep the beginning for the sample and drop the rest.
-    else if (parts.length !== 1 || parts[0].length !== KEPT_OF_TOO_LONG) {
-      parts = [Buffer.from(Buffer.concat([...parts, piece]).subarray(0, KEPT_OF_TOO_LONG))];
-    }
-  };
+  constructor(
+    private readonly lineBytesMax: number,
+    private readonly onLine: (line: Line) => void,
+  ) {}
 
-  for await (const chunk of withoutByteOrderMark(source)) {
+  push(piece: Buffer): void {
+    if (this.head === undefined) return this.split(piece);
+    this.head = this.head.length === 0 ? piece : Buffer.concat([this.head, piece]);
+    if (this.head.length >= BYTE_ORDER_MARK.length) this.splitHead(this.head);
+  }
+
+  /** The stream is over: gives the last line if it had no end. */
+  end(): void {
+    if (this.head !== undefined) this.splitHead(this.head);
+    if (this.partsLength > 0) this.giveParts();
+  }
+
+  private splitHead(head: Buffer): void {
+    this.head = undefined;
+    const marked = head.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    this.split(marked ? head.subarray(BYTE_ORDER_MARK.length) : head);
+  }
+
+  private split(piece: Buffer): void {
     let start = 0;
-    for (let end = chunk.indexOf(LF, start); end >= 0; end = chunk.indexOf(LF, start)) {
-      keep(chunk.subarray(start, end));
-      yield take();
+    for (let end = piece.indexOf(LF, start); end >= 0; end = piece.indexOf(LF, start)) {
+      if (this.partsLength > 0 || end - start > this.lineBytesMax) {
+        this.keep(piece.subarray(start, end));
+        this.giveParts();
+      } else {
+        this.give(piece, start, end, end - start);
+      }
       start = end + 1;
     }
-    keep(chunk.subarray(start));
+    this.keep(piece.subarray(start));
   }
-  if (length > 0) yield take();
-}
 
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** The same bytes without a byte order mark at the start, however the stream is cut into pieces. */
-async function* withoutByteOrderMark(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let head: Buffer | undefined = Buffer.alloc(0);
-  for await (const chunk of source) {
-    if (head === undefined) {
-      yield chunk;
-      continue;
+  private keep(part: Buffer): void {
+    if (part.length === 0) return;
+    this.partsLength += part.length;
+    if (this.partsLength <= this.lineBytesMax) this.parts.push(part);
+    // Just past the bound: keep the beginning for the sample and drop the rest.
+    else if (this.parts.length !== 1 || this.parts[0].length !== KEPT_OF_TOO_LONG) {
+      this.parts = [Buffer.from(Buffer.concat([...this.parts, part]).subarray(0, KEPT_OF_TOO_LONG))];
     }
-    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-    if (head.length < BYTE_ORDER_MARK.length) continue;
-    yield startOf(head);
-    head = undefined;
   }
-  if (head !== undefined && head.length > 0) yield startOf(head);
-}
 
-function startOf(head: Buffer): Buffer {
-  return head.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? head.subarray(BYTE_ORDER_MARK.length) : head;
+  private giveParts(): void {
+    const bytes = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
+    const length = this.partsLength;
+    this.parts = [];
+    this.partsLength = 0;
+    this.give(bytes, 0, bytes.length, length);
+  }
+
+  private give(bytes: Buffer, start: number, end: number, length: number): void {
+    const { line } = this;
+    line.number += 1;
+    line.bytes = bytes;
+    line.start = start;
+    line.tooLong = length > this.lineBytesMax;
+    line.end = end > start && !line.tooLong && bytes[end - 1] === CR ? end - 1 : end;
+    line.length = length;
+    this.onLine(line);
+  }
 }

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { invalidFields, isAppError } from '#libs/errors';
 import { DatasetErrors } from '../datasets/datasets.errors';
-import { readCsv } from '../rows/read-csv';
-import { readJsonl } from '../rows/read-jsonl';
-import { readParquet } from '../rows/read-parquet';
-import type { SourceRow } from '../rows/source-row';
 
 export const uploadFormats = ['jsonl', 'csv', 'parquet'] as const;
 export type UploadFormat = (typeof uploadFormats)[number];
-
-export interface UploadBounds {
-  rowBytesMax: number;
-  uploadBytesMax: number;
-  workDirectory: string;
-}
 
 /** Throws INVALID_ARGUMENT naming `format`. */
 export function checkFormat(format: string): asserts format is UploadFormat {
@@ -26,28 +16,24 @@ export function checkFormat(format: string): asserts format is UploadFormat {
   }
 }
 
-/** Rows of an upload in its format, bad ones with their fault. */
-export function readRows(format: UploadFormat, source: AsyncIterable<Buffer>, bounds: UploadBounds): AsyncGenerator<SourceRow> {
-  if (format === 'jsonl') return readJsonl(source, bounds.rowBytesMax);
-  if (format === 'csv') return readCsv(source, bounds.rowBytesMax);
-  return readParquet(source, bounds.workDirectory);
-}
-
-/** Counts and hashes the bytes that pass, and refuses more than the bound. */
+/** Counts the bytes that pass, hashes them where somebody will compare, and refuses more than the bound. */
 export class MeasuredBytes {
   bytes = 0;
-  private readonly hash = createHash('sha256');
+  private readonly hash?: Hash;
 
   constructor(
     private readonly source: AsyncIterable<Buffer>,
     private readonly bytesMax: number,
-  ) {}
+    { hashed }: { hashed: boolean },
+  ) {
+    if (hashed) this.hash = createHash('sha256');
+  }
 
   async *read(): AsyncGenerator<Buffer> {
     for await (const chunk of this.fromSource()) {
       this.bytes += chunk.length;
       if (this.bytes > this.bytesMax) throw DatasetErrors.UPLOAD_TOO_LARGE(`an upload has at most ${this.bytesMax} bytes`);
-      this.hash.update(chunk);
+      this.hash?.update(chunk);
       yield chunk;
     }
   }
@@ -68,7 +54,8 @@ export class MeasuredBytes {
     }
   }
 
-  digest(): string {
-    return this.hash.digest('hex');
+  /** sha256 (hex) of all bytes; undefined when they were not hashed. */
+  digest(): string | undefined {
+    return this.hash?.digest('hex');
   }
 }

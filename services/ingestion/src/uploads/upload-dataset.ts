@@ -9,13 +9,14 @@ import type { Caller } from '../datasets/caller';
 import { checkDatasetName, checkTags, type DatasetVersion, type VersionKind } from '../datasets/dataset';
 import { DatasetErrors } from '../datasets/datasets.errors';
 import { DatasetsRepository } from '../datasets/datasets.repository';
-import { checkColumns, readColumns, type ColumnType } from '../rows/check-columns';
-import { RowChunkWriter } from '../rows/row-chunks';
-import { identifyRow } from '../rows/row-identity';
-import type { SourceRow } from '../rows/source-row';
+import { readColumns, type ColumnType } from '../rows/check-columns';
+import { boundRows } from '../rows/bound-rows';
+import { readCsv } from '../rows/read-csv';
+import { readParquet } from '../rows/read-parquet';
 import { CommitVersion } from './commit-version';
 import { UploadTools } from './upload-tools';
-import { checkFormat, MeasuredBytes, readRows, type UploadFormat } from './read-upload';
+import { checkFormat, MeasuredBytes } from './read-upload';
+import { RowSorter } from './row-sorter';
 
 /** What an upload says of itself before its bytes. */
 export interface UploadHeader {
@@ -29,12 +30,6 @@ export interface UploadHeader {
   sha256: string;
   keepRowIds: boolean;
   columns: Record<string, string>;
-}
-
-interface Sorted {
-  kept: RowChunkWriter;
-  quarantined: RowChunkWriter;
-  byReason: Record<string, number>;
 }
 
 /**
@@ -64,14 +59,18 @@ export class UploadDataset {
       });
     }
     this.running += 1;
-    const measured = new MeasuredBytes(source, this.settings.uploadBytesMax);
-    const sorted = this.newSorted();
+    // Who promises no digest and repeats no request compares with nothing: hashing every byte once more would be for nobody.
+    const hashed = header.sha256 !== '' || header.requestId !== '';
+    const measured = new MeasuredBytes(source, this.settings.uploadBytesMax, { hashed });
+    const { rowBytesMax, chunkBytes } = this.settings;
+    const sorted = new RowSorter(this.blobs, { columns, keepRowIds: header.keepRowIds, rowBytesMax, chunkBytes });
     try {
       await this.requireParents(caller, header);
-      await this.sortRows({ header, measured, columns, sorted });
+      await this.sortRows(header, measured, sorted);
       return await this.commit(caller, header, { measured, sorted });
     } catch (error) {
       const refusal = toAppError(error);
+      await sorted.abandon();
       // The caller must learn why the upload was refused also when the list of uploads cannot take it (database gone).
       await this.recordRefusal(caller, header, { measured, sorted, error: refusal }).catch((listError: unknown) =>
         this.tools.logger.warn({ dataset: header.dataset, code: refusal.code, err: listError }, 'a refused upload is not listed'),
@@ -93,46 +92,24 @@ export class UploadDataset {
     return readColumns(header.columns);
   }
 
-  private newSorted(): Sorted {
-    const writer = () => new RowChunkWriter(this.blobs, this.settings.chunkBytes);
-    return { kept: writer(), quarantined: writer(), byReason: {} };
-  }
-
   private async requireParents(caller: Caller, header: UploadHeader): Promise<void> {
     for (const id of header.parentVersionIds) {
       if (!(await this.datasets.findVersion(this.tools.db, caller.workspace, id))) throw notFound('parent dataset version', id);
     }
   }
 
-  private async sortRows(input: {
-    header: UploadHeader;
-    measured: MeasuredBytes;
-    columns: Map<string, ColumnType>;
-    sorted: Sorted;
-  }): Promise<void> {
-    const { header, measured, columns, sorted } = input;
-    const seenIds = new Set<string>();
-    const workDirectory = this.settings.workDir;
-    if (header.format === 'parquet') await mkdir(workDirectory, { recursive: true });
-    const bounds = { rowBytesMax: this.settings.rowBytesMax, uploadBytesMax: this.settings.uploadBytesMax, workDirectory };
-    for await (const source of readRows(header.format as UploadFormat, measured.read(), bounds)) {
-      const row = source.fault ? source : checkColumns(source, columns);
-      const identified = row.fault ? row : identifyRow(row, sorted.kept.rowCount, header.keepRowIds, seenIds);
-      if ('rowId' in identified) await sorted.kept.add(identified.json);
-      else await this.quarantine(identified, sorted);
-    }
-  }
-
-  private async quarantine(row: SourceRow, sorted: Sorted): Promise<void> {
-    const fault = row.fault as NonNullable<SourceRow['fault']>;
-    sorted.byReason[fault.reason] = (sorted.byReason[fault.reason] ?? 0) + 1;
-    await sorted.quarantined.add(JSON.stringify({ line: row.line, ...fault }));
+  private async sortRows(header: UploadHeader, measured: MeasuredBytes, sorted: RowSorter): Promise<void> {
+    if (header.format === 'jsonl') return sorted.takeJsonl(measured.read());
+    const { workDir, rowBytesMax, uploadBytesMax: bytesMax } = this.settings;
+    await mkdir(workDir, { recursive: true });
+    const rows = header.format === 'csv' ? readCsv(measured.read(), rowBytesMax) : readParquet(measured.read(), workDir);
+    await sorted.takeRows(boundRows(rows, { rowBytesMax, bytesMax }));
   }
 
   private async commit(
     caller: Caller,
     header: UploadHeader,
-    { measured, sorted }: { measured: MeasuredBytes; sorted: Sorted },
+    { measured, sorted }: { measured: MeasuredBytes; sorted: RowSorter },
   ): Promise<DatasetVersion> {
     const sha256 = measured.digest();
     if (header.sha256 !== '' && header.sha256 !== sha256) {
@@ -183,7 +160,7 @@ export class UploadDataset {
   private async recordRefusal(
     caller: Caller,
     header: UploadHeader,
-    { measured, sorted, error }: { measured: MeasuredBytes; sorted: Sorted; error: unknown },
+    { measured, sorted, error }: { measured: MeasuredBytes; sorted: RowSorter; error: unknown },
   ): Promise<void> {
     const { code, message } = toAppError(error);
     this.tools.metrics.refused(code);

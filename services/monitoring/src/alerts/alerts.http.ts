@@ -2,8 +2,9 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { IsIn, IsOptional, IsString } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { ALERT, ALERTS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { AlertsRepository, type Alert } from './alerts.repository';
 
@@ -24,6 +25,7 @@ export class AlertsHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Alerts, newest first', ALERTS)
   @Get()
   list(@ValidQuery(ListAlertsQuery) query: ListAlertsQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Alert>> {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
@@ -34,6 +36,7 @@ export class AlertsHttp {
     });
   }
 
+  @Answers('One alert', ALERT)
   @Get(':id')
   async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Alert> {
     const found = await this.alerts.find(this.db, workspace, id);

@@ -6,7 +6,7 @@ import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
-import { FeedbackRepository, type Feedback } from './feedback.repository';
+import { FeedbackRepository, type AttributedFeedback, type RaterStanding, type RaterTally } from './feedback.repository';
 
 /**
  * The second half of every piece of feedback: it was just attributed to an inference; now the rater's standing and daily bound
@@ -22,78 +22,109 @@ export class AcceptFeedback {
     private readonly metrics: MonitoringMetrics,
   ) {}
 
-  /** `attributed` rows are locked by this transaction and still `unmatched`. Returns them with their final state. */
-  async execute(tx: Transaction, attributed: readonly Feedback[]): Promise<Feedback[]> {
-    if (attributed.length === 0) return [];
-    const standings = await this.feedback.addRaters(tx, tally(attributed));
-    const standing = new Map(standings.map((each) => [raterKey(each), each]));
-    const rows = attributed.map((row): Feedback => {
-      const quarantined = standing.get(raterKey(row))?.state === 'quarantined';
-      return quarantined
-        ? { ...row, state: 'retracted', stateReason: 'the rater is quarantined' }
-        : { ...row, state: 'accepted', stateReason: '' };
-    });
-    const capped = await this.overCap(tx, rows);
-    const final = rows.map((row): Feedback =>
-      capped.has(row.id)
-        ? { ...row, state: 'capped', stateReason: `more than ${this.settings.feedbackPerRaterDayMax} of this rater today` }
-        : row,
+  /** `attributed` rows are locked by this transaction and still `unmatched`. Returns how many there were. */
+  async execute(tx: Transaction, attributed: readonly AttributedFeedback[]): Promise<number> {
+    return this.decide(tx, attributed, (rows) => this.feedback.settle(tx, rows));
+  }
+
+  /** `inserted` rows were stored as accepted by this transaction, which almost all of them stay. */
+  async executeInserted(tx: Transaction, inserted: readonly AttributedFeedback[]): Promise<number> {
+    return this.decide(tx, inserted, (rows) =>
+      this.feedback.refuse(
+        tx,
+        rows.filter((row) => row.state !== 'accepted'),
+      ),
     );
-    await this.feedback.setStates(tx, final);
-    await this.publish(tx, final, standing);
-    const accepted = final.filter((row) => row.state === 'accepted');
-    const due = new Date(this.clock.now().getTime() + this.settings.raterReviewSeconds * 1000);
+  }
+
+  private async decide(
+    tx: Transaction,
+    attributed: readonly AttributedFeedback[],
+    write: (rows: readonly AttributedFeedback[]) => Promise<void>,
+  ): Promise<number> {
+    if (attributed.length === 0) return 0;
+    const now = this.clock.now();
+    const tallies = tally(attributed);
+    const standings = await this.feedback.addRaters(tx, now.toISOString().slice(0, 10), inOneOrder(tallies));
+    const standing = new Map(standings.map((each) => [raterKey(each), each]));
+    const rows = this.judge(attributed, tallies, standing);
+    await write(rows);
+    await this.publish(tx, rows, tallies, standing);
+    const accepted = rows.filter((row) => row.state === 'accepted');
+    const due = new Date(now.getTime() + this.settings.raterReviewSeconds * 1000);
     await this.feedback.askForReview(tx, [...new Set(accepted.map((row) => row.workspace))].sort(), due);
-    for (const row of final) this.metrics.feedback.inc({ state: row.state });
-    return final;
+    for (const [state, count] of countBy(rows)) this.metrics.feedback.inc({ state }, count);
+    return rows.length;
   }
 
-  // The bound is counted before it is applied, in the same transaction: two batches of one rater cannot both slip under it.
-  private async overCap(tx: Transaction, rows: readonly Feedback[]): Promise<Set<string>> {
-    const counted = rows.filter((row) => row.state === 'accepted');
-    const day = this.clock.now().toISOString().slice(0, 10);
-    const totals = await this.feedback.addRaterDays(tx, day, tally(counted));
-    const over = new Set<string>();
-    for (const total of totals) {
-      const own = counted.filter((row) => raterKey(row) === raterKey(total));
-      const room = Math.max(0, this.settings.feedbackPerRaterDayMax - (total.count - own.length));
-      for (const row of own.slice(room)) over.add(row.id);
-    }
-    return over;
+  // A batch was counted to its rater's day before the bound is applied, in the same transaction: two batches of one rater cannot
+  // both slip under it. What is above the bound are the last pieces.
+  private judge(rows: readonly AttributedFeedback[], tallies: Tallies, standing: Standings): AttributedFeedback[] {
+    const { feedbackPerRaterDayMax: bound } = this.settings;
+    const taken = new Map<string, number>();
+    return rows.map((row) => {
+      const key = raterKey(row);
+      const rater = standing.get(key);
+      if (rater?.state === 'quarantined') return { ...row, state: 'retracted', stateReason: 'the rater is quarantined' };
+      if (!rater || rater.dayCount <= bound)
+        return row.state === 'accepted' ? row : { ...row, state: 'accepted', stateReason: '' };
+      const before = rater.dayCount - (tallies.get(key)?.added ?? 0) + (taken.get(key) ?? 0);
+      taken.set(key, (taken.get(key) ?? 0) + 1);
+      return before < bound
+        ? { ...row, state: 'accepted', stateReason: '' }
+        : { ...row, state: 'capped', stateReason: `more than ${bound} of this rater today` };
+    });
   }
 
-  private async publish(tx: Transaction, rows: readonly Feedback[], standing: Map<string, { version: number }>): Promise<void> {
-    const left = new Map<string, number>();
-    for (const row of rows) left.set(raterKey(row), (left.get(raterKey(row)) ?? 0) + 1);
+  private async publish(
+    tx: Transaction,
+    rows: readonly AttributedFeedback[],
+    tallies: Tallies,
+    standing: Standings,
+  ): Promise<void> {
+    const next = new Map<string, number>();
     const events = rows.flatMap((row) => {
       // addRaters raised the version by the rows of the batch: each row takes the next one, in order.
-      const remaining = left.get(raterKey(row)) ?? 1;
-      left.set(raterKey(row), remaining - 1);
+      const key = raterKey(row);
+      const aggregateVersion = next.get(key) ?? (standing.get(key)?.version ?? 0) - (tallies.get(key)?.added ?? 0) + 1;
+      next.set(key, aggregateVersion + 1);
       if (row.state !== 'accepted') return [];
-      const aggregateVersion = (standing.get(raterKey(row))?.version ?? remaining) - remaining + 1;
       return [{ workspace: row.workspace, aggregateId: row.raterHash, aggregateVersion, subject: row.id, data: toAccepted(row) }];
     });
     await this.publisher.publishMany(tx, Events.FeedbackAccepted, events);
   }
 }
 
+type Tallies = ReadonlyMap<string, RaterTally>;
+type Standings = ReadonlyMap<string, RaterStanding>;
+
 function raterKey(row: { workspace: string; raterHash: string }): string {
   return `${row.workspace}/${row.raterHash}`;
 }
 
-// Sorted, so that concurrent batches lock raters in one order.
-function tally(rows: readonly Feedback[]): { workspace: string; raterHash: string; kind: string; added: number }[] {
-  const counts = new Map<string, { workspace: string; raterHash: string; kind: string; added: number }>();
+function tally(rows: readonly AttributedFeedback[]): Map<string, RaterTally> {
+  const counts = new Map<string, RaterTally>();
   for (const row of rows) {
     const { workspace, raterHash, raterKind: kind } = row;
-    const count = counts.get(raterKey(row)) ?? { workspace, raterHash, kind, added: 0 };
-    count.added += 1;
-    counts.set(raterKey(row), count);
+    const key = raterKey(row);
+    const count = counts.get(key);
+    if (count) count.added += 1;
+    else counts.set(key, { workspace, raterHash, kind, added: 1 });
   }
-  return [...counts.values()].sort((left, right) => (raterKey(left) < raterKey(right) ? -1 : 1));
+  return counts;
 }
 
-function toAccepted(row: Feedback) {
+function inOneOrder(tallies: Tallies): RaterTally[] {
+  return [...tallies].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, tally]) => tally);
+}
+
+function countBy(rows: readonly AttributedFeedback[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { state } of rows) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
+}
+
+function toAccepted(row: AttributedFeedback) {
   return {
     feedbackId: row.id,
     inferenceId: row.inferenceId,

@@ -30,6 +30,14 @@ describe('parse feedback', () => {
     });
   });
 
+  it.each([
+    [{ occurredAt: '2026-11-23T09:00:00Z' }],
+    [{ occurred_at: '2026-11-23T09:00:00Z' }],
+    [{ occurred_at: '2026-11-23T09:00:00Z', occurredAt: '2026-11-23T08:00:00Z' }],
+  ])('reads the time from %j', (times) => {
+    expect(parseFeedback({ ...good, ...times }, envelope).occurredTime).toEqual(new Date('2026-11-23T09:00:00Z'));
+  });
+
   it('names every wrong field at once', () => {
     expect(faults({ target: { kind: 'episode' }, metric: 'a b', value: {}, rater: {}, colour: 1, occurred_at: 'soon' })).toEqual([
       'colour',
@@ -50,6 +58,9 @@ describe('parse feedback', () => {
     ['a value that is no number', { ...good, value: Number.NaN }, ['value']],
     ['a NUL', { ...good, comment: 'a\0b' }, ['comment']],
     ['a novel', { ...good, correction: 'x'.repeat(9000) }, ['correction']],
+    ['a time before 1970', { ...good, occurred_at: '-271821-04-20T00:00:00Z' }, ['occurred_at']],
+    ['a time that is none', { ...good, occurred_at: 'Invalid Date' }, ['occurred_at']],
+    ['a wrong second time', { ...good, occurred_at: '2026-11-23T09:00:00Z', occurredAt: 'AAA' }, ['occurredAt']],
     ['a far future', { ...good, occurred_at: '2027-11-23T10:00:00Z' }, ['occurred_at']],
   ])('refuses %s', (_name, data, fields) => {
     expect(faults(data)).toEqual(fields);

@@ -65,11 +65,20 @@ function readValue(value: unknown, reader: Reader): FeedbackValue {
   return false;
 }
 
-function readTime(value: unknown, fallback: Date, reader: Reader): Date {
+// Both names are looked at, also where one of them is enough: what is wrong is refused wherever it stands.
+function readOccurred(data: Record<string, unknown>, fallback: Date, reader: Reader): Date {
+  const camel = readTime(data, 'occurredAt', fallback, reader);
+  const snake = readTime(data, 'occurred_at', fallback, reader);
+  return (data['occurred_at'] ?? undefined) === undefined ? camel : snake;
+}
+
+function readTime(data: Record<string, unknown>, field: string, fallback: Date, reader: Reader): Date {
+  const value = data[field];
   if (value === undefined || value === null) return fallback;
   const time = typeof value === 'string' ? new Date(value) : new Date(Number.NaN);
-  if (Number.isNaN(time.getTime())) reader.fault('occurred_at', 'must be an RFC 3339 time');
-  else if (time.getTime() > fallback.getTime() + FUTURE_MS_MAX) reader.fault('occurred_at', 'lies more than a day in the future');
+  if (Number.isNaN(time.getTime())) reader.fault(field, 'must be an RFC 3339 time');
+  else if (time.getTime() < 0) reader.fault(field, 'lies before 1970');
+  else if (time.getTime() > fallback.getTime() + FUTURE_MS_MAX) reader.fault(field, 'lies more than a day in the future');
   else return time;
   return fallback;
 }
@@ -100,7 +109,7 @@ export function parseFeedback(
     comment: reader.text(data['comment'], 'comment', { max: 8000 }),
     raterId: isObject(data['rater']) ? reader.text(rater['id'], 'rater.id', { max: 200, required: true }) : '',
     raterKind: reader.text(rater['kind'], 'rater.kind', { max: 50 }) || 'human_end_user',
-    occurredTime: readTime(data['occurred_at'] ?? data['occurredAt'], envelope.time, reader),
+    occurredTime: readOccurred(data, envelope.time, reader),
   };
   if (reader.faults.length > 0) throw invalidFields(...reader.faults);
   return draft;

@@ -95,10 +95,15 @@ export class FeedbackGrpc {
       correction: input.correction,
       comment: input.comment,
       rater: { id: input.raterId, kind: input.raterKind },
-      ...(input.occurredTime ? { occurred_at: input.occurredTime.toISOString() } : {}),
+      ...(input.occurredTime ? { occurred_at: timeText(input.occurredTime) } : {}),
     };
     return parseFeedback(data, envelope);
   }
+}
+
+// A Timestamp can hold more than a Date: its text "Invalid Date" is refused with the field's name, like any other.
+function timeText(time: Date): string {
+  return Number.isNaN(time.getTime()) ? String(time) : time.toISOString();
 }
 
 function readValue(json: string, index: number): unknown {

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Body, Controller, Get, Param, Post, Put } from '@nestjs/common';
-import { ArrayMaxSize, IsArray, IsIn, IsNumber, IsOptional, IsString, MaxLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsNumber, IsOptional, IsString, MaxLength, maxLength } from 'class-validator';
 import { Clock, Ids } from '#libs/clock';
 import { invalidFields, notFound } from '#libs/errors';
-import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidBody, ValidQuery, type RequestContext, schema } from '#libs/http';
 import { Database } from '#libs/persistence';
+import {
+  FEEDBACK,
+  FEEDBACKS,
+  FEEDBACK_BATCH,
+  FEEDBACK_BATCH_BODY,
+  FEEDBACK_BODY,
+  FEEDBACK_SUMMARY,
+  METRIC,
+  METRICS,
+  KNOWN_ANSWERS_BODY,
+  METRIC_BODY,
+} from '../http-answers';
 import { inputKeyOf } from '../inferences/normalise-input';
 import { PageQuery, readPage, type Page } from '../page';
 import { RatersRepository } from '../raters/raters.repository';
@@ -57,6 +69,13 @@ class KnownAnswersBody {
   items: unknown[];
 }
 
+const KNOWN_TEXT_CHARACTERS_MAX = 8000;
+const TEXT_RULE = `must be text of at most ${KNOWN_TEXT_CHARACTERS_MAX} characters`;
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '' && maxLength(value, KNOWN_TEXT_CHARACTERS_MAX);
+}
+
 /** Feedback by HTTP: one POST, or a batch. The body is the `data` of a feedback event. */
 @Controller('api/v1')
 export class FeedbackHttp {
@@ -69,6 +88,7 @@ export class FeedbackHttp {
     private readonly ids: Ids,
   ) {}
 
+  @Answers('Give feedback on an inference', FEEDBACK, { body: FEEDBACK_BODY })
   @Post('feedback')
   async submit(@Body() body: unknown, @Ctx() ctx: RequestContext): Promise<Feedback> {
     const [stored] = await this.submitFeedbackBatch.execute([this.toDraft(body, ctx)]);
@@ -76,6 +96,7 @@ export class FeedbackHttp {
     return stored;
   }
 
+  @Answers('Give feedback on many inferences', FEEDBACK_BATCH, { body: FEEDBACK_BATCH_BODY })
   @Post('feedback/batch')
   async submitBatch(@Body() body: unknown, @Ctx() ctx: RequestContext): Promise<{ items: Feedback[] }> {
     const items = (body as { items?: unknown } | null)?.items;
@@ -84,6 +105,7 @@ export class FeedbackHttp {
     return { items: await this.submitFeedbackBatch.execute(drafts) };
   }
 
+  @Answers('Feedback in order of arrival', FEEDBACKS)
   @Get('feedback')
   list(@ValidQuery(ListFeedbackQuery) query: ListFeedbackQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Feedback>> {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
@@ -94,6 +116,7 @@ export class FeedbackHttp {
     });
   }
 
+  @Answers('One piece of feedback', FEEDBACK)
   @Get('feedback/:id')
   async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Feedback> {
     const found = await this.feedback.find(this.db, workspace, id);
@@ -101,16 +124,22 @@ export class FeedbackHttp {
     return found;
   }
 
+  @Answers('Sums of feedback by version, arm and state', FEEDBACK_SUMMARY)
   @Get('feedback-summary')
   async summary(@Ctx() { workspace }: RequestContext): Promise<{ items: FeedbackSummary[] }> {
     return { items: await this.feedback.summary(this.db, workspace) };
   }
 
+  @Answers('Metrics of feedback', METRICS)
   @Get('metrics')
   async metrics(@Ctx() { workspace }: RequestContext): Promise<{ items: MetricDefinition[] }> {
     return { items: await this.feedback.listMetrics(this.db, workspace) };
   }
 
+  @Answers('Say which values of a metric are good', METRIC, {
+    body: METRIC_BODY,
+    path: { name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' } },
+  })
   @Put('metrics/:name')
   async putMetric(
     @Param('name') name: string,
@@ -128,6 +157,7 @@ export class FeedbackHttp {
   }
 
   /** Questions with known answers (gold rows): raters are measured against them. */
+  @Answers('Store questions with known answers', schema.object({ stored: schema.integer }), { body: KNOWN_ANSWERS_BODY })
   @Post('known-answers')
   @Requires('approver')
   async putKnownAnswers(
@@ -136,10 +166,8 @@ export class FeedbackHttp {
   ): Promise<{ stored: number }> {
     const answers = body.items.map((item, index) => {
       const { input, answer } = (item ?? {}) as { input?: unknown; answer?: unknown };
-      if (typeof input !== 'string' || inputKeyOf(input) === '')
-        throw invalidFields({ field: `items[${index}].input`, message: 'must be text' });
-      if (typeof answer !== 'string' || answer.trim() === '')
-        throw invalidFields({ field: `items[${index}].answer`, message: 'must be text' });
+      if (!isText(input) || inputKeyOf(input) === '') throw invalidFields({ field: `items[${index}].input`, message: TEXT_RULE });
+      if (!isText(answer)) throw invalidFields({ field: `items[${index}].answer`, message: TEXT_RULE });
       return { inputKey: inputKeyOf(input), answer };
     });
     await this.raters.putKnownAnswers(this.db, workspace, answers);

@@ -37,11 +37,14 @@ export interface Feedback {
   outputText: string;
 }
 
-/** A row to insert; attribution comes later from the inference. */
-export type NewFeedback = Omit<
-  Feedback,
-  'receiveTime' | 'endpoint' | 'modelName' | 'modelVersion' | 'rolloutId' | 'arm' | 'inputText' | 'outputText'
->;
+/** What feedback takes over from its inference. */
+export type Taken = 'endpoint' | 'modelName' | 'modelVersion' | 'rolloutId' | 'arm' | 'inputText' | 'outputText';
+
+/** A row to insert. The insert itself attributes what is `unmatched` and whose inference is known: that is stored as `accepted`. */
+export type NewFeedback = Omit<Feedback, 'receiveTime' | Taken>;
+
+/** Feedback with its attribution, as far as deciding about it needs it. */
+export type AttributedFeedback = Omit<Feedback, 'receiveTime'>;
 
 export interface FeedbackFilter {
   workspace: string;
@@ -66,43 +69,41 @@ export interface FeedbackSummary {
   corrections: number;
 }
 
-/** One rater's bound of a day after a batch was added to it. */
-export interface RaterDayCount {
+/** Pieces of one rater in a batch. */
+export interface RaterTally {
   workspace: string;
   raterHash: string;
-  count: number;
+  kind: string;
+  added: number;
 }
 
-/** What a rater's record says when a batch arrives. `version` is the value after `added` was added. */
+/** What a rater's record says when a batch arrives. `version` and `dayCount` are the values after `added` was added. */
 export interface RaterStanding {
   workspace: string;
   raterHash: string;
   state: string;
   version: number;
+  /** Pieces of that day, before the bound is applied; a quarantined rater's are not counted. */
+  dayCount: number;
 }
 
 export abstract class FeedbackRepository {
   abstract metrics(db: Queryable, workspaces: readonly string[]): Promise<Map<string, MetricDefinition>>;
   abstract putMetric(db: Queryable, workspace: string, metric: MetricDefinition): Promise<void>;
   abstract listMetrics(db: Queryable, workspace: string): Promise<MetricDefinition[]>;
-  /** Inserts what is new by (workspace, source, source id); returns the ids of the new rows. */
-  abstract insert(db: Queryable, rows: readonly NewFeedback[]): Promise<Set<string>>;
+  /** Inserts what is new by (workspace, source, source id), joined to its inference; returns the new rows as stored, in order. */
+  abstract insert(db: Queryable, rows: readonly NewFeedback[]): Promise<AttributedFeedback[]>;
+  /** Changes the state of rows that this transaction inserted as accepted. */
+  abstract refuse(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
   abstract findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]>;
-  /** Attributes unmatched feedback to inferences that are known by now and locks it; the state is not changed yet. */
-  abstract attributeByFeedback(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]>;
+  /** Unmatched feedback of inferences that are known by now, locked, with what it takes over; nothing is written yet. */
   abstract attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]>;
   /** As above for feedback that both doors missed in a race. */
   abstract attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]>;
-  abstract setStates(db: Queryable, rows: readonly Pick<Feedback, 'workspace' | 'id' | 'state' | 'stateReason'>[]): Promise<void>;
-  abstract addRaterDays(
-    db: Queryable,
-    day: string,
-    counts: readonly { workspace: string; raterHash: string; added: number }[],
-  ): Promise<RaterDayCount[]>;
-  abstract addRaters(
-    db: Queryable,
-    counts: readonly { workspace: string; raterHash: string; kind: string; added: number }[],
-  ): Promise<RaterStanding[]>;
+  /** Writes the final state of attributed feedback and what it takes over. Throws COMMON.UNAVAILABLE when an inference went away. */
+  abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
+  /** Counts a batch to its raters and their day, and locks them. `counts` are sorted, so that batches lock in one order. */
+  abstract addRaters(db: Queryable, day: string, counts: readonly RaterTally[]): Promise<RaterStanding[]>;
   abstract askForReview(db: Queryable, workspaces: readonly string[], due: Date): Promise<void>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined>;
   abstract list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]>;

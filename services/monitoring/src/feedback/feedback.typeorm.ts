@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
+import { CommonErrors } from '#libs/errors';
 import type { Queryable } from '#libs/persistence';
 import {
   FeedbackRepository,
+  type AttributedFeedback,
   type Feedback,
   type FeedbackFilter,
   type FeedbackSummary,
   type NewFeedback,
-  type RaterDayCount,
   type RaterStanding,
+  type RaterTally,
+  type Taken,
 } from './feedback.repository';
 import type { FeedbackValue } from './feedback-draft';
 import type { MetricDefinition } from './metric-definition';
@@ -21,26 +24,75 @@ interface MetricRow {
   labels: string[];
 }
 
-const COLUMNS = `f.workspace, f.id, f.source, f.source_id as "sourceId", f.inference_id as "inferenceId", f.state,
-  f.state_reason as "stateReason", f.metric, f.value, f.good, f.correction, f.impossible, f.comment, f.rater_hash as "raterHash",
-  f.rater_kind as "raterKind", f.occurred_time as "occurredTime", f.receive_time as "receiveTime", f.endpoint,
-  f.model_name as "modelName", f.model_version as "modelVersion", f.rollout_id as "rolloutId", f.arm,
-  f.input_text as "inputText", f.output_text as "outputText"`;
+const OWN = `f.workspace, f.id, f.source, f.source_id as "sourceId", f.state, f.state_reason as "stateReason", f.metric, f.value,
+  f.good, f.correction, f.impossible, f.comment, f.rater_hash as "raterHash", f.rater_kind as "raterKind",
+  f.occurred_time as "occurredTime", f.receive_time as "receiveTime"`;
+/** What feedback takes over from its inference: from the inference itself, or as it was taken over. */
+const taken = (table: 'f' | 'i'): string => `${table}.endpoint, ${table}.model_name as "modelName",
+  ${table}.model_version as "modelVersion", ${table}.rollout_id as "rolloutId", ${table}.arm, ${table}.input_text as "inputText",
+  ${table}.output_text as "outputText"`;
+const COLUMNS = `${OWN}, f.inference_id as "inferenceId", ${taken('f')}`;
 
-// Chosen feedback (`u`) and its inference by either id, each by an index lookup: an OR over both ids would scan the table.
-// Afterwards the feedback names the inference by our id, whichever id the caller gave.
-function attribute(chosen: string, tail = ''): string {
-  return `update feedback f set inference_id = k.id, endpoint = k.endpoint, model_name = k.model_name,
-      model_version = k.model_version, rollout_id = k.rollout_id, arm = k.arm, input_text = k.input_text,
-      output_text = k.output_text, input_key = k.input_key, request_time = k.request_time
-    from (
-      select u.id as feedback_id, i.* from feedback u cross join lateral (
-        select * from inferences i where i.workspace = u.workspace and i.id = u.inference_id
-        union all
-        select * from inferences i where i.workspace = u.workspace and i.response_id = u.inference_id and i.response_id <> ''
-        limit 1) i
-      where u.state = 'unmatched' and ${chosen} ${tail}) k
-    where f.workspace = k.workspace and f.id = k.feedback_id and f.state = 'unmatched' returning ${COLUMNS}`;
+// The inference of a piece of feedback by either id, each by an index lookup: an OR over both ids would scan the table. It is named
+// by our id, whichever id the caller gave.
+const inferenceOf = (table: 'f' | 't'): string => `lateral (
+      select * from inferences i where i.workspace = ${table}.workspace and i.id = ${table}.inference_id
+      union all
+      select * from inferences i
+        where i.workspace = ${table}.workspace and i.response_id = ${table}.inference_id and i.response_id <> ''
+      limit 1) i`;
+
+// Chosen feedback (`f`), locked, as it looks with its inference. Nothing is written yet: `settle` writes each row once.
+function attribute(chosen: string, tail = 'for update of f'): string {
+  return `select ${OWN}, i.id as "inferenceId", ${taken('i')} from feedback f cross join ${inferenceOf('f')}
+    where f.state = 'unmatched' and ${chosen} ${tail}`;
+}
+
+const INSERT = `insert into feedback as f (workspace, id, source, source_id, inference_id, state, state_reason, metric, value, good,
+    correction, impossible, comment, rater_hash, rater_kind, occurred_time, match_time, endpoint, model_name, model_version,
+    rollout_id, arm, input_text, output_text, input_key, request_time)
+  select t.workspace, t.id, t.source, t.source_id, coalesce(i.id, t.inference_id),
+    case when i.id is null then t.state else 'accepted' end, t.state_reason, t.metric, t.value, t.good, t.correction, t.impossible,
+    t.comment, t.rater_hash, t.rater_kind, t.occurred_time, case when i.id is not null then clock_timestamp() end,
+    coalesce(i.endpoint, ''), coalesce(i.model_name, ''), coalesce(i.model_version, 0), coalesce(i.rollout_id, ''),
+    coalesce(i.arm, ''), coalesce(i.input_text, ''), coalesce(i.output_text, ''), coalesce(i.input_key, ''), i.request_time
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
+      $10::boolean[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::timestamptz[])
+    as t (workspace, id, source, source_id, inference_id, state, state_reason, metric, value, good, correction, impossible, comment,
+      rater_hash, rater_kind, occurred_time)
+    left join ${inferenceOf('t')} on t.state = 'unmatched'
+  on conflict (workspace, source, source_id) do nothing
+  returning f.id, f.state, f.inference_id as "inferenceId", ${taken('f')}`;
+
+type Stored = Pick<AttributedFeedback, 'id' | 'state' | 'inferenceId' | Taken>;
+
+// Field by field: spreading two objects of this size costs as much as parsing the event did.
+function attributed(row: NewFeedback, stored: Stored): AttributedFeedback {
+  return {
+    workspace: row.workspace,
+    id: row.id,
+    source: row.source,
+    sourceId: row.sourceId,
+    inferenceId: stored.inferenceId,
+    state: stored.state,
+    stateReason: row.stateReason,
+    metric: row.metric,
+    value: row.value,
+    good: row.good,
+    correction: row.correction,
+    impossible: row.impossible,
+    comment: row.comment,
+    raterHash: row.raterHash,
+    raterKind: row.raterKind,
+    occurredTime: row.occurredTime,
+    endpoint: stored.endpoint,
+    modelName: stored.modelName,
+    modelVersion: stored.modelVersion,
+    rolloutId: stored.rolloutId,
+    arm: stored.arm,
+    inputText: stored.inputText,
+    outputText: stored.outputText,
+  };
 }
 
 function toMetric(row: MetricRow): MetricDefinition {
@@ -67,75 +119,41 @@ export class TypeormFeedback extends FeedbackRepository {
     return (await db.query<MetricRow>('select * from metrics where workspace = $1 order by name', [workspace])).map(toMetric);
   }
 
-  async insert(db: Queryable, rows: readonly NewFeedback[]): Promise<Set<string>> {
+  // One statement for all of it, so that a row is written once, in its final state: an update would write it and its index entries
+  // again. Concurrent repeats wait for each other at the unique key.
+  async insert(db: Queryable, rows: readonly NewFeedback[]): Promise<AttributedFeedback[]> {
     const column = <K extends keyof NewFeedback>(name: K): NewFeedback[K][] => rows.map((row) => row[name]);
-    const inserted = await db.query<{ id: string }>(
-      `insert into feedback (workspace, id, source, source_id, inference_id, state, state_reason, metric, value, good, correction,
-         impossible, comment, rater_hash, rater_kind, occurred_time)
-       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-         $9::jsonb[], $10::boolean[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::timestamptz[])
-       on conflict (workspace, source, source_id) do nothing returning id`,
-      [
-        column('workspace'),
-        column('id'),
-        column('source'),
-        column('sourceId'),
-        column('inferenceId'),
-        column('state'),
-        column('stateReason'),
-        column('metric'),
-        rows.map((row) => JSON.stringify(row.value)),
-        column('good'),
-        column('correction'),
-        column('impossible'),
-        column('comment'),
-        column('raterHash'),
-        column('raterKind'),
-        column('occurredTime'),
-      ],
-    );
-    return new Set(inserted.map((row) => row.id));
-  }
-
-  async findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]> {
-    return db.query<Feedback>(
-      `select ${COLUMNS} from feedback f where f.workspace = $1 and f.source = $2 and f.source_id = any($3)`,
-      [keys.workspace, keys.source, keys.sourceIds],
-    );
-  }
-
-  async attributeByFeedback(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
-    if (keys.length === 0) return [];
-    const rows = await db.query<Feedback>(attribute('(u.workspace, u.id) in (select * from unnest($1::text[], $2::text[]))'), [
-      keys.map((key) => key.workspace),
-      keys.map((key) => key.id),
+    const inserted = await db.query<Stored>(INSERT, [
+      column('workspace'),
+      column('id'),
+      column('source'),
+      column('sourceId'),
+      column('inferenceId'),
+      column('state'),
+      column('stateReason'),
+      column('metric'),
+      rows.map((row) => JSON.stringify(row.value)),
+      column('good'),
+      column('correction'),
+      column('impossible'),
+      column('comment'),
+      column('raterHash'),
+      column('raterKind'),
+      column('occurredTime'),
     ]);
-    return inOrder(rows);
+    const stored = new Map(inserted.map((row) => [row.id, row]));
+    const fresh: AttributedFeedback[] = [];
+    for (const row of rows) {
+      const now = stored.get(row.id);
+      if (now) fresh.push(attributed(row, now));
+    }
+    return fresh;
   }
 
-  async attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
-    if (keys.length === 0) return [];
-    const rows = await db.query<Feedback>(
-      attribute('(u.workspace, u.inference_id) in (select * from unnest($1::text[], $2::text[]))'),
-      [keys.map((key) => key.workspace), keys.map((key) => key.id)],
-    );
-    return inOrder(rows);
-  }
-
-  async attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]> {
-    const rows = await db.query<Feedback>(
-      attribute(
-        `u.receive_time > now() - interval '10 minutes'`,
-        'order by u.receive_time desc limit $1 for update of u skip locked',
-      ),
-      [rowsMax],
-    );
-    return inOrder(rows);
-  }
-
-  async setStates(db: Queryable, rows: readonly Pick<Feedback, 'workspace' | 'id' | 'state' | 'stateReason'>[]): Promise<void> {
+  async refuse(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void> {
+    if (rows.length === 0) return;
     await db.query(
-      `update feedback f set state = t.state, state_reason = t.reason, match_time = coalesce(f.match_time, clock_timestamp())
+      `update feedback f set state = t.state, state_reason = t.reason
        from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as t (workspace, id, state, reason)
        where f.workspace = t.workspace and f.id = t.id`,
       [
@@ -147,37 +165,81 @@ export class TypeormFeedback extends FeedbackRepository {
     );
   }
 
-  async addRaterDays(
-    db: Queryable,
-    day: string,
-    counts: readonly { workspace: string; raterHash: string; added: number }[],
-  ): Promise<RaterDayCount[]> {
-    if (counts.length === 0) return [];
-    return db.query<RaterDayCount>(
-      `insert into rater_days as d (workspace, rater_hash, day, feedback_count)
-       select t.workspace, t.rater, $4::date, t.added from unnest($1::text[], $2::text[], $3::int[]) as t (workspace, rater, added)
-       on conflict (workspace, rater_hash, day) do update set feedback_count = d.feedback_count + excluded.feedback_count
-       returning d.workspace, d.rater_hash as "raterHash", d.feedback_count as count`,
-      [counts.map((each) => each.workspace), counts.map((each) => each.raterHash), counts.map((each) => each.added), day],
+  async findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]> {
+    return db.query<Feedback>(
+      `select ${COLUMNS} from feedback f where f.workspace = $1 and f.source = $2 and f.source_id = any($3)`,
+      [keys.workspace, keys.source, keys.sourceIds],
     );
   }
 
-  async addRaters(
-    db: Queryable,
-    counts: readonly { workspace: string; raterHash: string; kind: string; added: number }[],
-  ): Promise<RaterStanding[]> {
+  async attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
+    if (keys.length === 0) return [];
+    const rows = await db.query<Feedback>(
+      attribute('(f.workspace, f.inference_id) in (select * from unnest($1::text[], $2::text[]))'),
+      [keys.map((key) => key.workspace), keys.map((key) => key.id)],
+    );
+    return inOrder(rows);
+  }
+
+  async attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]> {
+    const rows = await db.query<Feedback>(
+      attribute(
+        `f.receive_time > now() - interval '10 minutes'`,
+        'order by f.receive_time desc limit $1 for update of f skip locked',
+      ),
+      [rowsMax],
+    );
+    return inOrder(rows);
+  }
+
+  async settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void> {
+    const settled = await db.query(
+      `update feedback f set state = t.state, state_reason = t.reason, match_time = clock_timestamp(), inference_id = i.id,
+         endpoint = i.endpoint, model_name = i.model_name, model_version = i.model_version, rollout_id = i.rollout_id, arm = i.arm,
+         input_text = i.input_text, output_text = i.output_text, input_key = i.input_key, request_time = i.request_time
+       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as t (workspace, id, state, reason, inference_id)
+         join inferences i on i.workspace = t.workspace and i.id = t.inference_id
+       where f.workspace = t.workspace and f.id = t.id and f.state = 'unmatched' returning 1`,
+      [
+        rows.map((row) => row.workspace),
+        rows.map((row) => row.id),
+        rows.map((row) => row.state),
+        rows.map((row) => row.stateReason),
+        rows.map((row) => row.inferenceId),
+      ],
+    );
+    // The rows are locked, but an inference may be pruned between the join and this: then all of it is done again without it.
+    if (settled.length !== rows.length)
+      throw CommonErrors.UNAVAILABLE('an inference went away while feedback was joined to it', {
+        joined: rows.length,
+        settled: settled.length,
+      });
+  }
+
+  // Who holds a rater's row holds the rater's day as well: only the first lock can wait.
+  async addRaters(db: Queryable, day: string, counts: readonly RaterTally[]): Promise<RaterStanding[]> {
     const rows = await db.query<Omit<RaterStanding, 'version'> & { version: string }>(
-      `insert into raters as r (workspace, rater_hash, kind, feedback_count, version)
-       select t.workspace, t.rater, t.kind, t.added, t.added
-       from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as t (workspace, rater, kind, added)
-       on conflict (workspace, rater_hash) do update set feedback_count = r.feedback_count + excluded.feedback_count,
-         version = r.version + excluded.version
-       returning r.workspace, r.rater_hash as "raterHash", r.state, r.version`,
+      `with t as (select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as t (workspace, rater_hash, kind, added)),
+       standing as (
+         insert into raters as r (workspace, rater_hash, kind, feedback_count, version)
+         select workspace, rater_hash, kind, added, added from t
+         on conflict (workspace, rater_hash) do update set feedback_count = r.feedback_count + excluded.feedback_count,
+           version = r.version + excluded.version
+         returning r.workspace, r.rater_hash, r.state, r.version),
+       today as (
+         insert into rater_days as d (workspace, rater_hash, day, feedback_count)
+         select s.workspace, s.rater_hash, $5::date, t.added from standing s join t using (workspace, rater_hash)
+         where s.state <> 'quarantined'
+         on conflict (workspace, rater_hash, day) do update set feedback_count = d.feedback_count + excluded.feedback_count
+         returning d.workspace, d.rater_hash, d.feedback_count)
+       select s.workspace, s.rater_hash as "raterHash", s.state, s.version, coalesce(d.feedback_count, 0) as "dayCount"
+       from standing s left join today d using (workspace, rater_hash)`,
       [
         counts.map((each) => each.workspace),
         counts.map((each) => each.raterHash),
         counts.map((each) => each.kind),
         counts.map((each) => each.added),
+        day,
       ],
     );
     return rows.map((row) => ({ ...row, version: Number(row.version) }));

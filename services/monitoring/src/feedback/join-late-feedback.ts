@@ -20,7 +20,7 @@ export class JoinLateFeedback {
 
   async execute(): Promise<number> {
     return this.unitOfWork.run(
-      async (tx) => (await this.acceptFeedback.execute(tx, await this.feedback.attributeLeftOver(tx, ROWS_PER_PASS))).length,
+      async (tx) => this.acceptFeedback.execute(tx, await this.feedback.attributeLeftOver(tx, ROWS_PER_PASS)),
       { label: 'join-feedback' },
     );
   }

@@ -6,7 +6,7 @@ import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { AcceptFeedback } from './accept-feedback';
 import type { FeedbackDraft } from './feedback-draft';
-import { FeedbackRepository, type NewFeedback } from './feedback.repository';
+import { FeedbackRepository, type FeedbackState, type NewFeedback } from './feedback.repository';
 import { RaterHasher } from './hash-rater';
 import { defaultMetric, isGood, isPossible, type MetricDefinition } from './metric-definition';
 
@@ -33,29 +33,38 @@ export class SubmitFeedback {
     if (drafts.length === 0) return 0;
     const metrics = await this.feedback.metrics(tx, [...new Set(drafts.map((draft) => draft.workspace))]);
     const rows = drafts.map((draft) => this.toRow(draft, metrics.get(`${draft.workspace}/${draft.metric}`)));
-    const inserted = await this.feedback.insert(tx, rows);
-    const fresh = rows.filter((row) => inserted.has(row.id));
-    const open = fresh.filter((row) => row.state === 'unmatched');
-    const attributed = await this.feedback.attributeByFeedback(tx, open);
-    await this.acceptFeedback.execute(tx, attributed);
+    const fresh = await this.feedback.insert(tx, rows);
+    const count = (state: FeedbackState): number => fresh.filter((row) => row.state === state).length;
+    await this.acceptFeedback.executeInserted(
+      tx,
+      fresh.filter((row) => row.state === 'accepted'),
+    );
     this.metrics.feedback.inc({ state: 'duplicate' }, rows.length - fresh.length);
-    this.metrics.feedback.inc({ state: 'rejected' }, fresh.length - open.length);
-    this.metrics.feedback.inc({ state: 'unmatched' }, open.length - attributed.length);
+    this.metrics.feedback.inc({ state: 'rejected' }, count('rejected'));
+    this.metrics.feedback.inc({ state: 'unmatched' }, count('unmatched'));
     return fresh.length;
   }
 
   private toRow(draft: FeedbackDraft, declared: MetricDefinition | undefined): NewFeedback {
     const metric = declared ?? defaultMetric(draft.metric);
     const impossible = !isPossible(metric, draft.correction);
-    const { raterId, ...rest } = draft;
     return {
-      ...rest,
+      workspace: draft.workspace,
       id: this.ids.next(),
+      source: draft.source,
+      sourceId: draft.sourceId,
+      inferenceId: draft.inferenceId,
       state: impossible ? 'rejected' : 'unmatched',
       stateReason: impossible ? `the correction is not a label of metric ${metric.name}` : '',
+      metric: draft.metric,
+      value: draft.value,
       good: isGood(metric, draft.value),
+      correction: draft.correction,
       impossible,
-      raterHash: this.hasher.hash(draft.workspace, raterId),
+      comment: draft.comment,
+      raterHash: this.hasher.hash(draft.workspace, draft.raterId),
+      raterKind: draft.raterKind,
+      occurredTime: draft.occurredTime,
     };
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Events, gateway } from '#libs/contracts';
-import { EventConsumer, onBatch, type ReceivedEvent } from '#libs/messaging';
+import { EventConsumer, MessagingErrors, onBatch, type ReceivedEvent } from '#libs/messaging';
 import type { Inference } from './inferences.repository';
 import { inputKeyOf } from './normalise-input';
 import { RecordInferences } from './record-inferences';
@@ -27,9 +27,12 @@ export class InferencesConsumer extends EventConsumer {
 
 function toInference(event: ReceivedEvent<gateway.InferenceCompleted>): Inference {
   const { data } = event;
+  const id = data.inferenceId || event.aggregateId;
+  // Without an id, all such events would be one inference, and nobody could give feedback on it.
+  if (id === '') throw MessagingErrors.UNREADABLE_DATA('data.inferenceId is missing', { field: 'data.inferenceId' });
   return {
     workspace: event.workspace,
-    id: data.inferenceId || event.aggregateId,
+    id,
     responseId: data.responseId,
     endpoint: data.endpoint,
     modelName: data.modelName,

@@ -3,8 +3,9 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { IsISO8601, IsOptional, IsString } from 'class-validator';
 import { Clock } from '#libs/clock';
 import { notFound } from '#libs/errors';
-import { Ctx, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { INFERENCE, INFERENCES, ROLLUPS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import type { MinuteRollup } from '../rollups/minute-rollup';
 import { histogramQuantile } from '../statistics/log2-histogram';
@@ -44,6 +45,7 @@ export class InferencesHttp {
     private readonly clock: Clock,
   ) {}
 
+  @Answers('Inferences, newest first', INFERENCES)
   @Get('inferences')
   list(
     @ValidQuery(ListInferencesQuery) query: ListInferencesQuery,
@@ -60,6 +62,7 @@ export class InferencesHttp {
     });
   }
 
+  @Answers('One inference', INFERENCE)
   @Get('inferences/:id')
   async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Inference> {
     const found = await this.inferences.find(this.db, workspace, id);
@@ -68,6 +71,7 @@ export class InferencesHttp {
   }
 
   /** Sums per minute, version and arm of the last hour or of a given span; at most 10,000 rows. */
+  @Answers('Sums per minute, version and arm', ROLLUPS)
   @Get('rollups')
   async rollups(
     @ValidQuery(RollupsQuery) query: RollupsQuery,

@@ -3,6 +3,7 @@ import { CreateInferences1764590400001 } from './1764590400001-create-inferences
 import { CreateFeedback1764590400002 } from './1764590400002-create-feedback';
 import { CreateMonitors1764590400003 } from './1764590400003-create-monitors';
 import { CreateRollouts1764590400004 } from './1764590400004-create-rollouts';
+import { SpareFeedbackLocks1764590400005 } from './1764590400005-spare-feedback-locks';
 
 /** All migrations of monitoring, in order. */
 export const migrations = [
@@ -10,4 +11,5 @@ export const migrations = [
   CreateFeedback1764590400002,
   CreateMonitors1764590400003,
   CreateRollouts1764590400004,
+  SpareFeedbackLocks1764590400005,
 ];

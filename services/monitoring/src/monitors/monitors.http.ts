@@ -3,8 +3,9 @@ import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsIn, IsObject, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { MONITOR, MONITORS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { ChangeMonitor } from './change-monitor';
 import { CreateMonitor } from './create-monitor';
@@ -76,6 +77,7 @@ export class MonitorsHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Make a monitor', MONITOR)
   @Post()
   create(@ValidBody(CreateMonitorBody) body: CreateMonitorBody, @Ctx() { workspace }: RequestContext): Promise<Monitor> {
     const { metric = '', config = {}, referenceRows = [], requestId = '', ...rest } = body;
@@ -83,6 +85,7 @@ export class MonitorsHttp {
     return this.createMonitor.execute({ workspace, ...rest, metric, config, referenceRows: rows, requestId });
   }
 
+  @Answers('Monitors by name', MONITORS)
   @Get()
   list(@ValidQuery(PageQuery) query: PageQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Monitor>> {
     return readPage(
@@ -95,6 +98,7 @@ export class MonitorsHttp {
     );
   }
 
+  @Answers('One monitor, by id or name', MONITOR)
   @Get(':monitor')
   async get(@Param('monitor') monitor: string, @Ctx() { workspace }: RequestContext): Promise<Monitor> {
     const found = await this.monitors.find(this.db, workspace, monitor);
@@ -102,6 +106,7 @@ export class MonitorsHttp {
     return found;
   }
 
+  @Answers('Start the observation anew', MONITOR)
   @Post(':monitor/reset')
   @HttpCode(200)
   reset(
@@ -116,6 +121,7 @@ export class MonitorsHttp {
     });
   }
 
+  @Answers('Delete a monitor')
   @Delete(':monitor')
   @HttpCode(204)
   async delete(@Param('monitor') monitor: string, @Ctx() { workspace }: RequestContext): Promise<void> {

@@ -2,8 +2,9 @@
 import { Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { IsIn, IsInt, IsOptional, IsString, MaxLength, Min } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
 import { Database, UnitOfWork } from '#libs/persistence';
+import { PROPOSAL, PROPOSALS, PROPOSAL_POLICY } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { ProposalsRepository, type Proposal } from './proposals.repository';
 import { ResolveProposal } from './resolve-proposal';
@@ -52,6 +53,7 @@ export class ProposalsHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Retraining proposals, newest first', PROPOSALS)
   @Get('proposals')
   list(@ValidQuery(ListProposalsQuery) query: ListProposalsQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Proposal>> {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
@@ -62,6 +64,7 @@ export class ProposalsHttp {
     });
   }
 
+  @Answers('One proposal', PROPOSAL)
   @Get('proposals/:id')
   async get(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Proposal> {
     const found = await this.proposals.find(this.db, workspace, id);
@@ -69,6 +72,7 @@ export class ProposalsHttp {
     return found;
   }
 
+  @Answers('Accept, refuse or expire a proposal', PROPOSAL)
   @Post('proposals/:id/resolve')
   @HttpCode(200)
   resolve(
@@ -83,6 +87,7 @@ export class ProposalsHttp {
   }
 
   /** How many corrections a proposal for this model needs, in place of the settings. */
+  @Answers('How many corrections a proposal for this model needs', PROPOSAL_POLICY)
   @Put('proposal-policies/:modelName')
   async putPolicy(
     @Param('modelName') modelName: string,

@@ -2,8 +2,9 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { RATER, RATERS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { RatersRepository, type Rater } from './raters.repository';
 import { ReleaseRater } from './release-rater';
@@ -28,6 +29,7 @@ export class RatersHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Raters', RATERS)
   @Get()
   list(@ValidQuery(ListRatersQuery) query: ListRatersQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Rater>> {
     const filter = { workspace, ...(query.state === undefined ? {} : { state: query.state }) };
@@ -37,6 +39,7 @@ export class RatersHttp {
     });
   }
 
+  @Answers('One rater', RATER)
   @Get(':raterHash')
   async get(@Param('raterHash') raterHash: string, @Ctx() { workspace }: RequestContext): Promise<Rater> {
     const found = await this.raters.find(this.db, workspace, raterHash);
@@ -44,6 +47,7 @@ export class RatersHttp {
     return found;
   }
 
+  @Answers('Trust a quarantined rater again', RATER)
   @Post(':raterHash/release')
   @HttpCode(200)
   @Requires('approver')

@@ -18,8 +18,15 @@ export interface Rater {
 }
 
 export abstract class RatersRepository {
-  /** Takes the review of one workspace that is due; other processes skip it. */
-  abstract claimReview(db: Queryable, now: Date): Promise<string | undefined>;
+  /**
+   * Takes the review of one workspace that is due, for a short transaction of its own: feedback asks for a review in its transaction
+   * and would wait for the end of this one. Until `leaseUntil` other processes leave it alone, then it is due again.
+   */
+  abstract claimReview(db: Queryable, now: Date, leaseUntil: Date): Promise<string | undefined>;
+  /** The review is done, with what was there when this transaction began. */
+  abstract finishReview(db: Queryable, workspace: string): Promise<void>;
+  /** The state of every rater of a workspace who is not simply trusted. */
+  abstract suspects(db: Queryable, workspace: string): Promise<Map<string, RaterState>>;
   /** Accepted (and rejected as impossible) opinions of raters in good standing, newest last. */
   abstract opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]>;
   abstract knownAnswers(db: Queryable, workspace: string): Promise<Map<string, string>>;

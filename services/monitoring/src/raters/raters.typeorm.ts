@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#libs/persistence';
 import { normalLabel } from '../feedback/metric-definition';
 import type { Opinion } from './opinion-consensus';
+import type { RaterState } from './rater-reputation';
 import { RatersRepository, type Rater } from './raters.repository';
 
 const COLUMNS = `workspace, rater_hash as "raterHash", kind, state, reason, evidence, feedback_count as "feedbackCount", version,
@@ -16,21 +17,38 @@ function toRater(row: RaterRow): Rater {
 
 @Injectable()
 export class TypeormRaters extends RatersRepository {
-  async claimReview(db: Queryable, now: Date): Promise<string | undefined> {
+  async claimReview(db: Queryable, now: Date, leaseUntil: Date): Promise<string | undefined> {
     const [row] = await db.query<{ workspace: string }>(
-      `delete from rater_reviews where workspace = (
-         select workspace from rater_reviews where due_time <= $1 order by due_time limit 1 for update skip locked)
-       returning workspace`,
-      [now],
+      `with asked as (
+         delete from rater_reviews where workspace = (
+           select workspace from rater_reviews where due_time <= $1 order by due_time limit 1 for update skip locked)
+         returning workspace),
+       abandoned as (
+         select workspace from rater_review_claims where lease_until <= $1 and not exists (select from asked)
+         order by lease_until limit 1 for update skip locked)
+       insert into rater_review_claims (workspace, lease_until)
+       select workspace, $2::timestamptz from (select workspace from asked union all select workspace from abandoned) as one
+       on conflict (workspace) do update set lease_until = excluded.lease_until returning workspace`,
+      [now, leaseUntil],
     );
-    if (row) {
-      await db.query(
-        `insert into rater_review_times (workspace, review_time) values ($1, now())
-         on conflict (workspace) do update set review_time = excluded.review_time`,
-        [row.workspace],
-      );
-    }
     return row?.workspace;
+  }
+
+  async finishReview(db: Queryable, workspace: string): Promise<void> {
+    await db.query(
+      `insert into rater_review_times (workspace, review_time) values ($1, now())
+       on conflict (workspace) do update set review_time = excluded.review_time`,
+      [workspace],
+    );
+    await db.query('delete from rater_review_claims where workspace = $1', [workspace]);
+  }
+
+  async suspects(db: Queryable, workspace: string): Promise<Map<string, RaterState>> {
+    const rows = await db.query<{ rater_hash: string; state: RaterState }>(
+      `select rater_hash, state from raters where workspace = $1 and state <> 'trusted'`,
+      [workspace],
+    );
+    return new Map(rows.map((row) => [row.rater_hash, row.state]));
   }
 
   async opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]> {

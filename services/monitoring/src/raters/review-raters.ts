@@ -12,6 +12,8 @@ import { RatersRepository, type Rater } from './raters.repository';
 /** Newest opinions of one review; more would hold the event loop for over half a second. */
 const OPINIONS_MAX = 20_000;
 const WORKSPACES_PER_PASS = 20;
+/** A process that ended in the middle of a review leaves it to the others after this. */
+const LEASE_MS = 120_000;
 /** Ids in one event: keeps it far below the broker's message limit. */
 const IDS_PER_EVENT = 1000;
 
@@ -29,31 +31,36 @@ export class ReviewRaters {
 
   async execute(): Promise<number> {
     let reviewed = 0;
-    while (
-      reviewed < WORKSPACES_PER_PASS &&
-      (await this.unitOfWork.run((tx) => this.reviewOne(tx), { label: 'review-raters' }))
-    ) {
-      reviewed += 1;
+    for (; reviewed < WORKSPACES_PER_PASS; reviewed += 1) {
+      const workspace = await this.claim();
+      if (workspace === undefined) break;
+      await this.unitOfWork.run((tx) => this.review(tx, workspace), { label: 'review-raters' });
     }
     return reviewed;
   }
 
-  private async reviewOne(tx: Transaction): Promise<boolean> {
+  private claim(): Promise<string | undefined> {
     const now = this.clock.now();
-    const workspace = await this.raters.claimReview(tx, now);
-    if (workspace === undefined) return false;
+    const leaseUntil = new Date(now.getTime() + LEASE_MS);
+    return this.unitOfWork.run((tx) => this.raters.claimReview(tx, now, leaseUntil), { label: 'claim-review' });
+  }
+
+  private async review(tx: Transaction, workspace: string): Promise<void> {
+    const now = this.clock.now();
     const since = new Date(now.getTime() - this.settings.raterReviewDays * 86_400_000);
     const opinions = await this.raters.opinions(tx, workspace, { since, rowsMax: OPINIONS_MAX });
     const known = await this.raters.knownAnswers(tx, workspace);
-    for (const assessment of assessRaters(opinions, known)) await this.apply(tx, workspace, assessment);
-    return true;
+    const suspects = await this.raters.suspects(tx, workspace);
+    for (const assessment of assessRaters(opinions, known)) {
+      const state = suspects.get(assessment.raterHash) ?? 'trusted';
+      // A quarantine ends by a person's decision only; an unchanged trusted rater needs no write.
+      if (state === 'quarantined' || (state === 'trusted' && assessment.state === 'trusted')) continue;
+      await this.apply(tx, workspace, assessment);
+    }
+    await this.raters.finishReview(tx, workspace);
   }
 
   private async apply(tx: Transaction, workspace: string, assessment: RaterAssessment): Promise<void> {
-    const found = await this.raters.find(tx, workspace, assessment.raterHash);
-    // A quarantine ends by a person's decision only; an unchanged trusted rater needs no write.
-    if (!found || found.state === 'quarantined') return;
-    if (assessment.state === 'trusted' && found.state === 'trusted') return;
     const rater = await this.raters.lock(tx, workspace, assessment.raterHash);
     if (!rater || rater.state === 'quarantined') return;
     const judged: Rater = { ...rater, state: assessment.state, reason: assessment.reason, evidence: assessment.evidence };

@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { gateway } from '#libs/contracts';
-import { CommonErrors } from '#libs/errors';
+import { notFound } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
 import { MonitorsRepository } from '../monitors/monitors.repository';
 import { ResetMonitor } from '../monitors/reset-monitor';
@@ -34,8 +34,9 @@ export class FollowRollouts {
   async execute(tx: Transaction, workspace: string, fact: RolloutFact, time: Date): Promise<void> {
     if (fact.kind === 'started') return this.started(tx, workspace, fact.data, time);
     const rollout = await this.rollouts.lock(tx, workspace, fact.data.rolloutId);
-    // Events of one rollout keep their order, so its start is lost only if it is still being handled elsewhere: try later.
-    if (!rollout) throw CommonErrors.UNAVAILABLE(`rollout ${fact.data.rolloutId} is not known yet`);
+    // Events of one rollout keep their order: its start was put aside, or this is a stranger's. To wait would hold up every other
+    // rollout of the partition; put aside, it can be replayed after its start.
+    if (!rollout) throw notFound('rollout', fact.data.rolloutId);
     if (fact.kind === 'stepped') return this.stepped(tx, rollout, fact.data, time);
     return this.finished(tx, rollout, fact.data, time);
   }

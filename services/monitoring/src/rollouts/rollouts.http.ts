@@ -2,8 +2,9 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, Requires, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { RECOMPUTATION, ROLLOUTS, ROLLOUT_DETAIL, VERDICT, VERDICTS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { RecomputeVerdict, type Recomputation } from './recompute-verdict';
 import { RolloutsRepository, type Rollout, type RolloutCounts, type RolloutStep, type Verdict } from './rollouts.repository';
@@ -28,6 +29,7 @@ export class RolloutsHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Rollouts that are or were judged', ROLLOUTS)
   @Get('rollouts')
   list(@ValidQuery(ListRolloutsQuery) query: ListRolloutsQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Rollout>> {
     const filter = { workspace, ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }) };
@@ -38,6 +40,7 @@ export class RolloutsHttp {
   }
 
   /** The rollout with its steps and the figures as they are now. */
+  @Answers('One rollout with steps and present figures', ROLLOUT_DETAIL)
   @Get('rollouts/:id')
   async get(
     @Param('id') id: string,
@@ -49,6 +52,7 @@ export class RolloutsHttp {
     return { ...rollout, steps, counts: await this.rollouts.counts(this.db, rollout) };
   }
 
+  @Answers('Verdicts, newest first', VERDICTS)
   @Get('verdicts')
   verdicts(
     @ValidQuery(ListVerdictsQuery) query: ListVerdictsQuery,
@@ -61,6 +65,7 @@ export class RolloutsHttp {
     });
   }
 
+  @Answers('One verdict with its evidence', VERDICT)
   @Get('verdicts/:id')
   async verdict(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<Verdict> {
     const found = await this.rollouts.findVerdict(this.db, workspace, id);
@@ -69,6 +74,7 @@ export class RolloutsHttp {
   }
 
   /** Changes nothing: a viewer may check the figures. */
+  @Answers('Decide a verdict again from its evidence', RECOMPUTATION)
   @Post('verdicts/:id/recompute')
   @HttpCode(200)
   @Requires('viewer')

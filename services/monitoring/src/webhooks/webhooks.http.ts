@@ -2,8 +2,9 @@
 import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsBoolean, IsOptional, IsString, MaxLength } from 'class-validator';
 import { notFound } from '#libs/errors';
-import { Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
 import { Database } from '#libs/persistence';
+import { DELIVERIES, WEBHOOK, WEBHOOKS } from '../http-answers';
 import { PageQuery, readPage, type Page } from '../page';
 import { CreateWebhook } from './create-webhook';
 import { WebhooksRepository, type Delivery, type Webhook } from './webhooks.repository';
@@ -29,22 +30,26 @@ export class WebhooksHttp {
     private readonly db: Database,
   ) {}
 
+  @Answers('Send alerts to an address', WEBHOOK)
   @Post('webhooks')
   create(@ValidBody(CreateWebhookBody) body: CreateWebhookBody, @Ctx() { workspace }: RequestContext): Promise<Webhook> {
     return this.createWebhook.execute({ workspace, name: body.name, url: body.url, sendResolved: body.sendResolved ?? true });
   }
 
+  @Answers('Receivers of alerts', WEBHOOKS)
   @Get('webhooks')
   async list(@Ctx() { workspace }: RequestContext): Promise<{ items: Webhook[] }> {
     return { items: await this.webhooks.list(this.db, workspace) };
   }
 
+  @Answers('Stop sending to a receiver')
   @Delete('webhooks/:id')
   @HttpCode(204)
   async delete(@Param('id') id: string, @Ctx() { workspace }: RequestContext): Promise<void> {
     if (!(await this.webhooks.delete(this.db, workspace, id))) throw notFound('webhook', id);
   }
 
+  @Answers('Notifications, newest first', DELIVERIES)
   @Get('webhook-deliveries')
   deliveries(@ValidQuery(PageQuery) query: PageQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Delivery>> {
     return readPage(

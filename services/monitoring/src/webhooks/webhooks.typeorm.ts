@@ -65,7 +65,7 @@ export class TypeormWebhooks extends WebhooksRepository {
   async claim(db: Queryable, now: Date, leaseSeconds: number): Promise<Delivery | undefined> {
     const [row] = await db.query<DeliveryRow>(
       `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = $1::timestamptz + $2 * interval '1 second'
-       where (workspace, id) in (
+       where (workspace, id) = ( -- "in" may be planned so that the subquery, with its lock, runs more than once
          select workspace, id from webhook_deliveries where state = 'pending' and attempt_time <= $1
          order by attempt_time limit 1 for update skip locked)
        returning ${COLUMNS}`,

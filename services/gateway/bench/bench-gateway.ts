@@ -134,6 +134,7 @@ async function startGateway(options: {
 }): Promise<Target> {
   const { databaseUrl, backendUrl, folder, relay } = options;
   const env = {
+    WORK_DIR: join(folder, 'work'),
     DATABASE_URL: databaseUrl,
     RUNTIME_URL: backendUrl,
     STORAGE_URL: `file://${join(folder, 'blobs')}`,

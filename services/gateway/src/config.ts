@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IsArray, IsInt, IsString, Matches, Max, Min } from 'class-validator';
+import { IsArray, IsInt, IsString, Matches, Max, Min, MinLength } from 'class-validator';
 import { ServiceSettings, Setting } from '#libs/config';
 
 /** Settings of the gateway. */
@@ -10,6 +10,14 @@ export class GatewaySettings extends ServiceSettings {
   @Matches(/^https?:\/\/[^\s/]+/, { message: 'must be an http(s) URL' })
   @IsString()
   runtimeUrl: string;
+
+  @Setting({
+    doc: 'Folder of the journal that keeps inference events over a kill of the process; should outlive a restart of the container.',
+    default: './.millrace/work/gateway',
+  })
+  @IsString()
+  @MinLength(1)
+  workDir: string;
 
   @Setting({
     doc: 'Origins (http://host:port) that endpoints may name as backend beside RUNTIME_URL, comma-separated; * = any.',

@@ -34,6 +34,7 @@ import { FollowAlias } from './rollouts/follow-alias';
 import { ReadRollouts } from './rollouts/read-rollouts';
 import { RolloutsGrpc } from './rollouts/rollouts.grpc';
 import { RolloutsHttp } from './rollouts/rollouts.http';
+import { RolloutsMetrics } from './rollouts/rollouts.metrics';
 import { RolloutsRepository } from './rollouts/rollouts.repository';
 import { PgRolloutsRepository } from './rollouts/rollouts.typeorm';
 import { VerdictsConsumer } from './rollouts/verdicts.consumer';
@@ -59,6 +60,7 @@ const rollouts = [
   EndRollout,
   ReadRollouts,
   RolloutsGrpc,
+  RolloutsMetrics,
   AliasesConsumer,
   VerdictsConsumer,
 ];

@@ -16,6 +16,8 @@ export class GatewayMetrics {
   readonly eventsQueued;
   readonly eventsFlushed;
   readonly eventsDropped;
+  readonly eventsRecovered;
+  readonly eventsUnprotected;
   readonly deploymentTasks;
   readonly routingRevision;
   readonly verdicts;
@@ -53,6 +55,14 @@ export class GatewayMetrics {
       name: 'inference_events_dropped_total',
       help: 'Inference events lost, by reason; alert on any increase. GET /api/v1/inference-events/dropped lists them.',
       labelNames: ['reason'],
+    });
+    this.eventsRecovered = metrics.counter({
+      name: 'inference_events_recovered_total',
+      help: 'Inference events of a killed process, found in its journal; some may have been written by it.',
+    });
+    this.eventsUnprotected = metrics.counter({
+      name: 'inference_events_unprotected_total',
+      help: 'Inference events that a kill could have lost, since the journal was slow or could not be written.',
     });
     this.deploymentTasks = metrics.counter({
       name: 'deployment_tasks_total',

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Delete, Get, Param, Post } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
-import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { API_KEY, API_KEYS, NEW_API_KEY } from '../http-answers';
 import type { ApiKey } from './api-key';
 import { CreateApiKey } from './create-api-key';
 import { ReadApiKeys } from './read-api-keys';
@@ -33,6 +34,7 @@ export class ApiKeysHttp {
     private readonly readApiKeys: ReadApiKeys,
   ) {}
 
+  @Answers('Make an API key; its secret is shown this once', NEW_API_KEY)
   @Post()
   async create(@Ctx() ctx: RequestContext, @ValidBody(CreateApiKeyBody) body: CreateApiKeyBody): Promise<unknown> {
     const { workspace, principal } = ctx;
@@ -40,12 +42,14 @@ export class ApiKeysHttp {
     return { ...viewApiKey(apiKey), secret };
   }
 
+  @Answers('API keys', API_KEYS)
   @Get()
   async list(@Ctx() ctx: RequestContext, @ValidQuery(ApiKeysQuery) query: ApiKeysQuery): Promise<unknown> {
     const { apiKeys, nextPageToken } = await this.readApiKeys.execute(ctx.workspace, query);
     return { items: apiKeys.map(viewApiKey), nextPageToken };
   }
 
+  @Answers('Revoke an API key', API_KEY)
   @Delete(':id')
   async revoke(@Ctx() ctx: RequestContext, @Param('id') id: string): Promise<unknown> {
     return viewApiKey(await this.revokeApiKey.execute(ctx.workspace, id));

@@ -37,6 +37,7 @@ export class StreamedAnswer implements BodySink {
   private readonly kept: Buffer[] = [];
   private keptBytes = 0;
   private tail: Buffer | undefined;
+  private heldMark: Buffer | undefined;
   /** When the first body byte was sent on, by performance.now(). */
   firstByteAtMs: number | undefined;
 
@@ -56,9 +57,13 @@ export class StreamedAnswer implements BodySink {
     return this.write(this.filter.push(chunk));
   }
 
-  /** The backend has ended: sends what is left. */
-  finish(): void {
-    this.write(this.filter.end());
+  /** The backend has ended: what is left to send, the mark of the end included. */
+  complete(): Buffer {
+    const rest = this.filter.end();
+    if (rest) this.keep(rest);
+    const last = [this.heldMark, rest].filter((part) => part !== undefined);
+    this.heldMark = undefined;
+    return Buffer.concat(last);
   }
 
   get usage(): Usage | undefined {
@@ -73,6 +78,16 @@ export class StreamedAnswer implements BodySink {
 
   private write(events: Buffer | undefined): boolean {
     if (!events) return true;
+    const { before, mark } = splitMark(this.heldMark ? Buffer.concat([this.heldMark, events]) : events);
+    this.heldMark = mark;
+    if (before.length === 0) return true;
+    this.keep(before);
+    if (this.response.write(before)) return true;
+    this.response.once('drain', this.resume);
+    return false;
+  }
+
+  private keep(events: Buffer): void {
     this.firstByteAtMs ??= performance.now();
     if (this.keptBytes < this.keptBytesMax) {
       this.kept.push(events);
@@ -80,8 +95,15 @@ export class StreamedAnswer implements BodySink {
     } else {
       this.tail = events;
     }
-    if (this.response.write(events)) return true;
-    this.response.once('drain', this.resume);
-    return false;
   }
+}
+
+const END_MARK = Buffer.from('data: [DONE]');
+
+/** Cuts off the event that tells a client that the answer is whole: it is sent when the answer's record is kept. */
+function splitMark(events: Buffer): { before: Buffer; mark: Buffer | undefined } {
+  const at = events.lastIndexOf(END_MARK);
+  const atLine = at === 0 || events[at - 1] === 0x0a;
+  if (at === -1 || !atLine || events.length - at > END_MARK.length + 4) return { before: events, mark: undefined };
+  return { before: events.subarray(0, at), mark: events.subarray(at) };
 }

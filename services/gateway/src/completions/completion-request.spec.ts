@@ -55,6 +55,15 @@ describe('parseCompletionRequest', () => {
     expect(paramOf(Buffer.concat([Buffer.from('{"model":"'), Buffer.from([0xff]), Buffer.from('"}')]))).toBeNull();
   });
 
+  it('refuses what nests deeper than 200 levels before it is parsed; brackets in a text do not count', () => {
+    const nested = (levels: number): Buffer =>
+      Buffer.from(`{"x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)},${JSON.stringify(chat).slice(1)}`);
+    expect(paramOf(nested(200))).toBe('accepted');
+    expect(paramOf(nested(201))).toBeNull();
+    expect(() => parse(Buffer.from('['.repeat(1_000_000)))).toThrow('nests deeper than 200 levels');
+    expect(paramOf({ ...chat, messages: [{ role: 'user', content: `\\"${'['.repeat(500)}\\` }] })).toBe('accepted');
+  });
+
   it('takes null for "not set", as SDKs send it', () => {
     expect(paramOf({ ...chat, stream: null, temperature: null, stop: null, user: null })).toBe('accepted');
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from 'node:buffer';
+import { JSON_DEPTH_MAX, nestsTooDeep } from '#libs/http';
 import { CompletionErrors } from './completions.errors';
 import { objectSpans, patchJson, type Patch } from './json-spans';
 import { checkParameters } from './request-parameters';
@@ -86,6 +87,7 @@ function promptText(prompt: unknown): string {
 function parseObject(body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw wrong('the request body is empty; send a JSON object');
   if (!isUtf8(body)) throw wrong('the request body is not valid UTF-8');
+  if (nestsTooDeep(body)) throw wrong(`the request body nests deeper than ${JSON_DEPTH_MAX} levels`);
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));

@@ -2,9 +2,10 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CommonErrors } from '#libs/errors';
-import { fromTransport, workspaceOf } from '#libs/http';
+import { fromTransport, RegistersRoutes, workspaceOf } from '#libs/http';
 import { Logger } from '#libs/observability';
 import { GatewaySettings } from '../config';
+import { OPENAI_ROUTES } from '../http-answers';
 import { GatewayMetrics } from '../gateway.metrics';
 import type { Operation } from './completion-request';
 import { CompletionErrors } from './completions.errors';
@@ -20,6 +21,7 @@ const arrivals = new WeakMap<FastifyRequest, number>();
  * runs per request, and the body stays the bytes that the caller sent.
  */
 @Injectable()
+@RegistersRoutes(OPENAI_ROUTES)
 export class CompletionsHttp {
   private inFlight = 0;
 

@@ -36,8 +36,8 @@ export class CompletionsModule implements OnModuleInit, OnApplicationBootstrap {
     this.routes.register(this.host.httpAdapter.getInstance<FastifyInstance>());
   }
 
-  onApplicationBootstrap(): void {
-    this.inferences.start();
+  async onApplicationBootstrap(): Promise<void> {
+    await this.inferences.start();
     // Answers in flight finish, then every event about them is written, while relay and database are still there.
     this.shutdown.on('finish-in-flight', 'completions', async () => {
       await this.waitForAnswers();

@@ -20,7 +20,10 @@ interface Outcome {
 
 const NO_ANSWER: Answer = { id: '', text: '', finishReason: '' };
 
-/** Measures finished requests and turns them into inference events, after the caller has its answer. */
+/**
+ * Measures finished requests and turns them into inference events. What it returns resolves when a kill can no longer lose the
+ * event: only then may the answer end.
+ */
 @Injectable()
 export class FinishedRequests {
   private pending = 0;
@@ -30,27 +33,27 @@ export class FinishedRequests {
     private readonly inferences: RecordInferences,
   ) {}
 
-  /** Requests whose event is not in the queue yet. */
+  /** Requests whose event is not kept yet. */
   get unrecorded(): number {
     return this.pending;
   }
 
-  answered(exchange: Exchange, body: Buffer): void {
+  answered(exchange: Exchange, body: Buffer): Promise<void> {
     const answer = (): { answer: Answer; cut: boolean } => ({ answer: answerOfJson(body), cut: false });
     const usage = lastUsage(body);
     const firstByteMs = performance.now();
-    this.finish(exchange, { status: 200, errorCode: '', answer, usage, streamed: false, firstByteMs });
+    return this.finish(exchange, { status: 200, errorCode: '', answer, usage, streamed: false, firstByteMs });
   }
 
   /** A stream that ended, or broke off with this failure. */
-  streamed(exchange: Exchange, stream: StreamedAnswer, failure?: { code: string; status: number }): void {
+  streamed(exchange: Exchange, stream: StreamedAnswer, failure?: { code: string; status: number }): Promise<void> {
     const broken = failure && { ...NO_ANSWER, finishReason: failure.code === 'cancelled' ? 'cancelled' : 'error' };
     const answer = (): { answer: Answer; cut: boolean } => {
       const { bytes, cut } = stream.events;
       const said = answerOfEvents(bytes);
       return { answer: broken ? { ...said, finishReason: broken.finishReason } : said, cut };
     };
-    this.finish(exchange, {
+    return this.finish(exchange, {
       // The caller got 200 with its head, unless it went away.
       status: failure?.code === 'cancelled' ? 499 : 200,
       errorCode: failure?.code ?? '',
@@ -62,26 +65,23 @@ export class FinishedRequests {
   }
 
   /** Nothing was answered but this error. */
-  failed(exchange: Exchange, error: Error): void {
+  failed(exchange: Exchange, error: Error): Promise<void> {
     const { status, code } = toOpenAiAnswer(error);
     const finishReason = code === 'cancelled' ? 'cancelled' : 'error';
     const answer = (): { answer: Answer; cut: boolean } => ({ answer: { ...NO_ANSWER, finishReason }, cut: false });
     const { stream: streamed } = exchange.request;
-    this.finish(exchange, { status, errorCode: code, answer, usage: undefined, streamed, firstByteMs: performance.now() });
+    return this.finish(exchange, { status, errorCode: code, answer, usage: undefined, streamed, firstByteMs: performance.now() });
   }
 
-  private finish(exchange: Exchange, outcome: Outcome): void {
+  private async finish(exchange: Exchange, outcome: Outcome): Promise<void> {
     const endedMs = performance.now();
-    this.measure(exchange, outcome, endedMs);
     this.pending += 1;
-    // After the answer is on its way: reading the texts may take its time.
-    setImmediate(() => {
-      try {
-        this.record(exchange, outcome, endedMs);
-      } finally {
-        this.pending -= 1;
-      }
-    });
+    try {
+      await this.record(exchange, outcome, endedMs);
+    } finally {
+      this.pending -= 1;
+      this.measure(exchange, outcome, performance.now());
+    }
   }
 
   private measure(exchange: Exchange, outcome: Outcome, endedMs: number): void {
@@ -98,13 +98,13 @@ export class FinishedRequests {
     }
   }
 
-  private record(exchange: Exchange, outcome: Outcome, endedMs: number): void {
+  private record(exchange: Exchange, outcome: Outcome, endedMs: number): Promise<void> {
     const { call, request, route } = exchange;
     const { captureBytesMax } = route;
     const { answer, cut } = outcome.answer();
     const input = cutToBytes(captureBytesMax > 0 ? inputText(request) : '', captureBytesMax);
     const output = cutToBytes(answer.text, captureBytesMax);
-    this.inferences.execute({
+    return this.inferences.execute({
       workspace: call.workspace,
       inferenceId: exchange.inferenceId,
       endpoint: route.name,

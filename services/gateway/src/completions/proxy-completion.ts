@@ -98,12 +98,12 @@ export class ProxyCompletion {
       exchange.answeredMs = performance.now();
       if (answer.stream) return this.breakStream(exchange, answer.stream, error);
       const failure = asBackendError(error);
-      this.finished.failed(exchange, failure);
+      await this.finished.failed(exchange, failure);
       throw failure;
     }
     exchange.answeredMs = performance.now();
-    if (answer.stream) this.endStream(exchange, answer.stream);
-    else this.sendWhole(exchange, answer.head!, answer.whole!.body);
+    if (answer.stream) await this.endStream(exchange, answer.stream);
+    else await this.sendWhole(exchange, answer.head!, answer.whole!.body);
   }
 
   private async callBackend(
@@ -153,27 +153,28 @@ export class ProxyCompletion {
     });
   }
 
-  private endStream(exchange: Exchange, stream: StreamedAnswer): void {
-    stream.finish();
-    exchange.call.response.end();
-    this.finished.streamed(exchange, stream);
+  private async endStream(exchange: Exchange, stream: StreamedAnswer): Promise<void> {
+    const last = stream.complete();
+    await this.finished.streamed(exchange, stream);
+    exchange.call.response.end(last);
   }
 
   // The head is out: the only way left to say what went wrong is an event. Whole events only were sent, so it fits in between.
-  private breakStream(exchange: Exchange, stream: StreamedAnswer, error: unknown): void {
+  private async breakStream(exchange: Exchange, stream: StreamedAnswer, error: unknown): Promise<void> {
     const failure = toErrorEvent(asBackendError(error));
+    await this.finished.streamed(exchange, stream, failure);
     const { response } = exchange.call;
     if (!response.destroyed) response.end(failure.event);
-    this.finished.streamed(exchange, stream, failure);
   }
 
-  private sendWhole(exchange: Exchange, head: BackendHead, body: Buffer): void {
+  private async sendWhole(exchange: Exchange, head: BackendHead, body: Buffer): Promise<void> {
     const { call, request } = exchange;
     if (head.status !== 200 || request.stream) {
       const failure = passOnError(head, body, request.stream);
-      this.finished.failed(exchange, failure);
+      await this.finished.failed(exchange, failure);
       throw failure;
     }
+    await this.finished.answered(exchange, body);
     call.takeOver();
     call.response.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
@@ -182,7 +183,6 @@ export class ProxyCompletion {
       ...answerHeaders(exchange),
     });
     call.response.end(body);
-    this.finished.answered(exchange, body);
   }
 }
 

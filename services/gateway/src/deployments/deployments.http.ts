@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
-import { Ctx, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidQuery, type RequestContext } from '#libs/http';
+import { DEPLOYMENTS } from '../http-answers';
 import { ReadDeployments } from './read-deployments';
 
 export class DeploymentsQuery {
@@ -24,6 +25,7 @@ export class DeploymentsQuery {
 export class DeploymentsHttp {
   constructor(private readonly readDeployments: ReadDeployments) {}
 
+  @Answers('What is or shall be loaded on the backends', DEPLOYMENTS)
   @Get()
   async list(@Ctx() ctx: RequestContext, @ValidQuery(DeploymentsQuery) query: DeploymentsQuery): Promise<unknown> {
     const { deployments, nextPageToken } = await this.readDeployments.execute(ctx.workspace, query);

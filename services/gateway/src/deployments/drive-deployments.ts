@@ -14,6 +14,9 @@ const CLAIM_COUNT = 4;
 /** Carries out due intents: loads and unloads versions, again and again until it succeeds, however often the process dies between. */
 @Injectable()
 export class DriveDeployments {
+  /** 0 to 1; a seeded one in the simulator. */
+  random: () => number = Math.random;
+
   constructor(
     private readonly deployments: DeploymentsRepository,
     private readonly endpoints: EndpointsRepository,
@@ -72,7 +75,7 @@ export class DriveDeployments {
     return this.infrastructure.unitOfWork.run(
       async (tx) => {
         const waiting = claimed.task === 'load' ? await this.endpoints.lockWaiting(tx, claimed) : [];
-        const retryInMs = backOffMs(claimed.attempts, Math.random);
+        const retryInMs = backOffMs(claimed.attempts, this.random);
         const held = await this.deployments.fail(tx, claimed, { problem, retryInMs });
         if (!held) return;
         for (const endpoint of waiting) await this.endpoints.save(tx, { ...endpoint, problem });

@@ -13,7 +13,8 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { ENDPOINT, ENDPOINTS } from '../http-answers';
 import { DEFAULT_RULES, type RolloutRules } from '../rollouts/rollout-rules';
 import { CreateEndpoint } from './create-endpoint';
 import { DeleteEndpoint } from './delete-endpoint';
@@ -140,6 +141,7 @@ export class EndpointsHttp {
     private readonly readEndpoints: ReadEndpoints,
   ) {}
 
+  @Answers('Serve an alias of a model under a name', ENDPOINT)
   @Post()
   async create(@Ctx() ctx: RequestContext, @ValidBody(CreateEndpointBody) body: CreateEndpointBody): Promise<unknown> {
     const endpoint = await this.createEndpoint.execute({
@@ -155,17 +157,20 @@ export class EndpointsHttp {
     return viewEndpoint(endpoint);
   }
 
+  @Answers('Endpoints by name', ENDPOINTS)
   @Get()
   async list(@Ctx() ctx: RequestContext, @ValidQuery(ListQuery) query: ListQuery): Promise<unknown> {
     const page = await this.readEndpoints.list(ctx.workspace, query);
     return { items: page.endpoints.map(viewEndpoint), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('One endpoint', ENDPOINT)
   @Get(':name')
   async get(@Ctx() ctx: RequestContext, @Param('name') name: string): Promise<unknown> {
     return viewEndpoint(await this.readEndpoints.execute(ctx.workspace, name));
   }
 
+  @Answers('Change an endpoint', ENDPOINT)
   @Patch(':name')
   async update(
     @Ctx() ctx: RequestContext,
@@ -179,6 +184,7 @@ export class EndpointsHttp {
     return viewEndpoint(await this.updateEndpoint.execute(input));
   }
 
+  @Answers('Stop serving an endpoint')
   @Delete(':name')
   @HttpCode(204)
   async delete(@Ctx() ctx: RequestContext, @Param('name') name: string, @ValidQuery(EtagQuery) query: EtagQuery): Promise<void> {

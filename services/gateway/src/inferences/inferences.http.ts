@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get } from '@nestjs/common';
-import { Ctx, type RequestContext } from '#libs/http';
+import { Answers, Ctx, type RequestContext } from '#libs/http';
+import { DROPPED } from '../http-answers';
 import { RecordInferences } from './record-inferences';
 
 const LISTED_MAX = 200;
@@ -10,6 +11,7 @@ const LISTED_MAX = 200;
 export class InferencesHttp {
   constructor(private readonly recordInferences: RecordInferences) {}
 
+  @Answers('Inference events that this replica queues and dropped', DROPPED)
   @Get('dropped')
   list(@Ctx() ctx: RequestContext): unknown {
     const { queue } = this.recordInferences;

@@ -9,21 +9,26 @@ import { BackgroundLoop } from '../background-loop';
 import { GatewaySettings } from '../config';
 import { GatewayMetrics } from '../gateway.metrics';
 import { toInferenceCompleted, type Inference } from './inference';
+import { InferenceJournal } from './inference-journal';
 import { InferenceQueue, type DropReason } from './inference-queue';
 
 // Small enough that writing one does not hold up answers.
 const BATCH = 200;
+const JOURNAL_LOOK_MS = 10_000;
 const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
 
 /**
- * Writes finished requests as events, after their answers are gone: callers never wait for the database. While it is away the
- * queue holds them; a batch that the database refuses is halved until the one that it refuses is found.
+ * Writes finished requests as events: callers never wait for the database. While it is away the queue holds them, and a journal
+ * on disk keeps them over a kill; a batch that the database refuses is halved until the one that it refuses is found.
  */
 @Injectable()
 export class RecordInferences {
   readonly queue: InferenceQueue;
   private readonly loop: BackgroundLoop;
+  private readonly journal: InferenceJournal;
+  private readonly journalLoop: BackgroundLoop;
   private loggedAtMs = -Infinity;
+  private unprotectedSeen = 0;
 
   constructor(
     private readonly unitOfWork: UnitOfWork,
@@ -38,20 +43,39 @@ export class RecordInferences {
       return this.queue.size >= BATCH;
     };
     this.loop = new BackgroundLoop({ name: 'inference-events', intervalMs: settings.eventFlushMs, work, logger });
+    this.journal = new InferenceJournal(settings.workDir, (error) =>
+      logger.error({ err: error }, 'inference events cannot be kept on disk; a kill now would lose those of the last moment'),
+    );
+    this.journalLoop = new BackgroundLoop({
+      name: 'inference-journal',
+      intervalMs: JOURNAL_LOOK_MS,
+      work: () => this.recover(),
+      logger,
+    });
   }
 
-  execute(inference: Inference): void {
-    if (!this.queue.push(inference)) this.noteDrop(inference, 'queue-full');
+  /** Resolves when a kill of this process can no longer lose the event, some 0.1 ms later; the answer may end then. */
+  async execute(inference: Inference): Promise<void> {
+    const queued = this.queue.push(inference);
     this.metrics.eventsQueued.set(this.queue.size);
+    if (queued) await this.journal.append(inference);
+    else this.noteDrop(inference, 'queue-full');
   }
 
-  start(): void {
+  /** The journal is open when this resolves, or the failure is logged and tried again. */
+  async start(): Promise<void> {
     this.loop.start();
+    try {
+      await this.journal.touch();
+    } catch (error) {
+      this.logger.error({ err: error }, 'the journal of inference events cannot be opened (WORK_DIR)');
+    }
+    this.journalLoop.start();
   }
 
   /** Writes everything that waits. What cannot be written within the time is listed as dropped. */
   async drain(withinMs: number): Promise<void> {
-    await this.loop.stop();
+    await Promise.all([this.loop.stop(), this.journalLoop.stop()]);
     const end = performance.now() + withinMs;
     while (this.queue.size > 0 && performance.now() < end) {
       try {
@@ -62,10 +86,14 @@ export class RecordInferences {
       }
     }
     for (const inference of this.queue.peek(this.queue.size)) {
+      // The next process on this folder writes it.
+      if (this.journal.holds(inference)) continue;
       this.queue.drop(inference, 'shutdown');
       this.noteDrop(inference, 'shutdown');
     }
+    if (this.queue.size > 0) this.logger.warn({ queued: this.queue.size }, 'inference events not written at shutdown');
     this.queue.remove(this.queue.size);
+    await this.journal.close();
   }
 
   /** Writes one batch; throws when the database is away. */
@@ -75,6 +103,23 @@ export class RecordInferences {
     await this.write(batch);
     this.queue.remove(batch.length);
     this.metrics.eventsQueued.set(this.queue.size);
+    await this.journal.forget(batch);
+  }
+
+  // Writes what an ended process had answered and not told; a file goes only when all of it is in the outbox.
+  private async recover(): Promise<boolean> {
+    await this.journal.touch();
+    this.metrics.eventsUnprotected.inc(this.journal.unprotected - this.unprotectedSeen);
+    this.unprotectedSeen = this.journal.unprotected;
+    for (const orphan of await this.journal.orphans(Date.now())) {
+      for (let start = 0; start < orphan.inferences.length; start += BATCH)
+        await this.write(orphan.inferences.slice(start, start + BATCH));
+      await this.journal.discard(orphan);
+      this.metrics.eventsRecovered.inc(orphan.inferences.length);
+      const { inferences, unreadable } = orphan;
+      this.logger.warn({ events: inferences.length, unreadable }, 'wrote the inference events of a process that was killed');
+    }
+    return false;
   }
 
   private async write(batch: Inference[]): Promise<void> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
-import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { ROLLOUT, ROLLOUTS } from '../http-answers';
 import { EndRollout } from './end-rollout';
 import { ReadRollouts } from './read-rollouts';
 import { candidatePercent, type Rollout } from './rollout';
@@ -40,17 +41,20 @@ export class RolloutsHttp {
     private readonly endRollout: EndRollout,
   ) {}
 
+  @Answers('Rollouts, newest first', ROLLOUTS)
   @Get()
   async list(@Ctx() ctx: RequestContext, @ValidQuery(RolloutsQuery) query: RolloutsQuery): Promise<unknown> {
     const page = await this.readRollouts.list(ctx.workspace, query);
     return { items: page.rollouts.map(viewRollout), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('One rollout', ROLLOUT)
   @Get(':id')
   async get(@Ctx() ctx: RequestContext, @Param('id') id: string): Promise<unknown> {
     return viewRollout(await this.readRollouts.execute(ctx.workspace, id));
   }
 
+  @Answers('End a rollout: the candidate serves everybody', ROLLOUT)
   @Post(':id/promote')
   @HttpCode(200)
   @Requires('approver')
@@ -62,6 +66,7 @@ export class RolloutsHttp {
     return this.end(ctx, { id, action: 'promote', body });
   }
 
+  @Answers('End a rollout: everybody goes back', ROLLOUT)
   @Post(':id/roll-back')
   @HttpCode(200)
   @Requires('approver')

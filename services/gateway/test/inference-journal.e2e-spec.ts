@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { appendFile, copyFile, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '#libs/testing';
+import type { Inference } from '../src/inferences/inference';
+import { ABANDONED_MS, InferenceJournal } from '../src/inferences/inference-journal';
+import { GatewayHarness } from './gateway-harness';
+
+jest.setTimeout(40_000);
+
+const inference = (inferenceId: string, inputText = 'a hoofed mammal'): Inference =>
+  ({ inferenceId, workspace: 'default', inputText, requestTime: new Date(1_000) }) as Inference;
+
+const endedProcess = (): number => spawnSync(process.execPath, ['-e', '0']).pid;
+
+describe('InferenceJournal', () => {
+  let workDir: string;
+  let failures: unknown[];
+  let opened: InferenceJournal[];
+  const folder = (): string => join(workDir, 'inference-events');
+  const journal = async (): Promise<InferenceJournal> => {
+    const made = new InferenceJournal(workDir, (error) => failures.push(error), 30_000);
+    opened.push(made);
+    await made.touch();
+    return made;
+  };
+  /** The file of the only journal, named as if another process had written it. */
+  const handOver = async (processId: number): Promise<string> => {
+    const [name] = await readdir(folder());
+    const path = join(folder(), name.replace(/^\d+/, String(processId)));
+    await rename(join(folder(), name), path);
+    return path;
+  };
+
+  beforeEach(async () => {
+    workDir = await mkdtemp(join(tmpdir(), 'millrace-journal-'));
+    failures = [];
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const each of opened) await each.close();
+    await rm(workDir, { recursive: true, force: true });
+  });
+
+  it('gives what a killed process had not written yet to the next one, and a cut last line is no event', async () => {
+    const killed = await journal();
+    await Promise.all([killed.append(inference('a')), killed.append(inference('b')), killed.append(inference('c'))]);
+    await appendFile(await handOver(endedProcess()), '{"inferenceId":"d","inp');
+    const next = await journal();
+    const [orphan, ...others] = await next.orphans(Date.now());
+    expect(others).toEqual([]);
+    expect(orphan.inferences).toEqual([inference('a'), inference('b'), inference('c')]);
+    expect(orphan.unreadable).toBe(1);
+    await next.discard(orphan);
+    expect(await next.orphans(Date.now())).toEqual([]);
+    await next.close();
+    expect(await readdir(folder())).toEqual([]);
+  });
+
+  it('leaves the file of a living process alone until nobody has touched it for long', async () => {
+    const frozen = await journal();
+    await frozen.append(inference('a'));
+    const path = await handOver(process.ppid);
+    const next = await journal();
+    expect(await next.orphans(Date.now())).toEqual([]);
+    const long = new Date(Date.now() - ABANDONED_MS - 1_000);
+    await utimes(path, long, long);
+    expect(await next.orphans(Date.now())).toHaveLength(1);
+  });
+
+  it('begins a new file when its own was taken meanwhile', async () => {
+    const frozen = await journal();
+    await rm(folder(), { recursive: true });
+    await frozen.touch();
+    await frozen.append(inference('b'));
+    await handOver(endedProcess());
+    expect((await (await journal()).orphans(Date.now()))[0].inferences).toEqual([inference('b')]);
+  });
+
+  it('removes nothing that waits, and everything once it is written, over several files', async () => {
+    const own = await journal();
+    const texts = Array.from({ length: 12 }, (_, index) => inference(`e-${index}`, 'x'.repeat(1024 * 1024)));
+    for (const each of texts) await own.append(each);
+    expect((await readdir(folder())).length).toBeGreaterThan(2);
+    expect(own.holds(texts[0])).toBe(true);
+    await own.forget(texts.slice(0, 11));
+    await own.close();
+    const left = await readdir(folder());
+    expect(left).toHaveLength(1);
+    await handOver(endedProcess());
+    const next = await journal();
+    const [orphan] = await next.orphans(Date.now());
+    expect(orphan.inferences.map((each) => each.inferenceId)).toContain('e-11');
+  });
+
+  it('lets answers go on, and counts and tells it, when the folder cannot be made', async () => {
+    const blocked = new InferenceJournal(join(workDir, 'file'), (error) => failures.push(error));
+    await writeFile(join(workDir, 'file'), '');
+    await expect(blocked.touch()).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await blocked.append(inference('a'));
+    expect([blocked.unprotected, blocked.holds(inference('a'))]).toEqual([1, false]);
+  });
+
+  it('never waits again for an event that was written before its line was', async () => {
+    const own = await journal();
+    const first = own.append(inference('a'));
+    const second = own.append(inference('b'));
+    await own.forget([inference('a'), inference('b')]);
+    await Promise.all([first, second]);
+    await own.forget([]);
+    await own.close();
+    expect([await readdir(folder()), failures, own.unprotected]).toEqual([[], [], 0]);
+  });
+});
+
+describe('a gateway that is killed right after its answers', () => {
+  it('loses none of their events: the next one on its folder writes them, also those that were written already', async () => {
+    const workDir = await mkdtemp(join(tmpdir(), 'millrace-journal-'));
+    const folders = ['killed', 'next'].map((name) => join(workDir, name, 'inference-events'));
+    const killed = await GatewayHarness.start({ EVENT_FLUSH_MS: '60000', WORK_DIR: join(workDir, 'killed') });
+    try {
+      await killed.endpoint('triage');
+      const whole = await Promise.all(Array.from({ length: 5 }, () => killed.chat('triage')));
+      const streamed = await fetch(`${killed.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'triage', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
+      });
+      expect(await streamed.text()).toMatch(/data: \[DONE\]\n\n$/);
+      const ids = [...whole, streamed].map((reply) => String(reply.headers.get('x-millrace-inference-id')));
+      // What is on disk at the moment of the kill, and a copy of it as another process would have left it.
+      await mkdir(folders[1], { recursive: true });
+      const [name] = await readdir(folders[0]);
+      for (let copy = 0; copy < 2; copy += 1)
+        await copyFile(join(folders[0], name), join(folders[1], `${endedProcess()}-${randomUUID()}.jsonl`));
+      const next = await GatewayHarness.start({ WORK_DIR: join(workDir, 'next') });
+      try {
+        await eventually(async () => {
+          const rows = await next.sql<{ id: string; data: unknown }>(
+            `select aggregateid as id from outbox where topic = 'gateway.inference.v1'`,
+          );
+          expect(rows.map((row) => row.id).sort()).toEqual([...ids].sort());
+          return true;
+        });
+        expect(await next.inference(ids[0])).toMatchObject({ endpoint: 'triage', statusCode: 200 });
+        await eventually(async () => {
+          expect(await readdir(folders[1])).toHaveLength(1);
+          return true;
+        });
+        const metrics = await (await fetch(`${next.url}/metrics`)).text();
+        expect(metrics).toContain('millrace_gateway_inference_events_recovered_total 12');
+      } finally {
+        await next.close();
+      }
+    } finally {
+      await killed.close();
+      await rm(workDir, { recursive: true, force: true });
+    }
+  });
+});

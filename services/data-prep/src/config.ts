@@ -24,7 +24,10 @@ export class DataPrepSettings extends ServiceSettings {
   @Max(3600)
   jobLeaseSeconds: number;
 
-  @Setting({ doc: 'Tries after which a job fails for good.', default: 5 })
+  @Setting({
+    doc: 'Tries after which a job fails for good. Tries that end because a peer does not answer count only when the job is an hour old.',
+    default: 5,
+  })
   @IsInt()
   @Min(1)
   @Max(100)

@@ -2,6 +2,10 @@
 import { eventually } from '#libs/testing';
 import { ROWS, ServiceUnderTest, type Json } from './service-under-test';
 
+/** The waiting job, as it is after an hour with one try left. */
+const OLD_JOB = `update jobs set attempts = 4, create_time = now() - interval '61 minutes'
+  where lease_until is null and not_before > now() returning 1`;
+
 describe('profiles', () => {
   const under = new ServiceUnderTest();
   beforeAll(() => under.start(), 60_000);
@@ -58,6 +62,20 @@ describe('profiles', () => {
       status: 412,
       code: 'DATA_PREP.PROFILE_NOT_READY',
     });
+  });
+
+  it('(found by fault F23) waits for an ingestion that stays away longer than all tries take, but not for ever', async () => {
+    under.ingestion.failExports = 6; // one more than JOB_ATTEMPTS_MAX
+    const version = under.ingestion.add('away', ROWS.slice(0, 5));
+    await under.commit(version);
+    expect((await under.profileOf(version.id)).state).toBe('succeeded');
+    under.ingestion.failExports = 1_000;
+    const old = under.ingestion.add('old', ROWS.slice(0, 5));
+    await under.commit(old);
+    await eventually(async () => (await under.database.query(OLD_JOB)).length === 1, { timeoutMs: 10_000 });
+    const profile = await under.profileOf(old.id);
+    under.ingestion.failExports = 0;
+    expect(profile).toMatchObject({ state: 'failed', errorCode: 'COMMON.UNAVAILABLE' });
   });
 
   it('does a profile again whose worker is gone; the old worker can write nothing', async () => {

@@ -49,7 +49,10 @@ export class TrainingSettings extends ServiceSettings {
   @Max(3600)
   leaseSeconds: number;
 
-  @Setting({ doc: 'Pause between two looks at the queue and at running trainers, in milliseconds.', default: 250 })
+  @Setting({
+    doc: 'Pause between two looks at the queue and at running trainers, in milliseconds; eight times that, at most 2 s, after eight looks at nothing.',
+    default: 250,
+  })
   @IsInt()
   @Min(10)
   @Max(60_000)

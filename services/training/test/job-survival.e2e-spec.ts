@@ -141,7 +141,11 @@ describe('a service that is killed', () => {
     await service.said(/"httpAddress":"|"baseUrl":"|listening/, 30_000);
     baseUrl = /http:\/\/127\.0\.0\.1:\d+/.exec(service.output)?.[0] ?? '';
   };
-  const get = async (path: string): Promise<Answer> => (await (await fetch(`${baseUrl}/api/v1${path}`)).json()) as Answer;
+  const get = async (path: string): Promise<Answer> => {
+    // A service that ended by itself would only look like a refused connection.
+    if (service && !service.isRunning) throw new Error(`the service has ended:\n${service.output.slice(-4_000)}`);
+    return (await (await fetch(`${baseUrl}/api/v1${path}`)).json()) as Answer;
+  };
   const createJob = async (): Promise<string> => {
     const init = {
       method: 'POST',

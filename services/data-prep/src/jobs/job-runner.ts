@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Clock, newId } from '#libs/clock';
+import { Clock, every, newId } from '#libs/clock';
 import { hasCode, toAppError, type AppError } from '#libs/errors';
 import { Logger, runWithTrace, ShutdownSequence } from '#libs/observability';
 import { Database, UnitOfWork, type Transaction } from '#libs/persistence';
 import { DataPrepSettings } from '../config';
 import { DataPrepMetrics } from './data-prep.metrics';
-import { retryPauseSeconds, type Job, type JobHandler } from './job';
+import { PEER_AWAY_PAUSE_SECONDS, PEER_AWAY_SECONDS_MAX, retryPauseSeconds, type Job, type JobHandler } from './job';
 import { JobErrors } from './jobs.errors';
 import { JobsRepository } from './jobs.repository';
-
-const FOLDER_HOURS_MAX = 6;
+import { TryFolders } from './try-folders';
 
 /**
  * Works on the queue: claims jobs under a lease, renews it, and ends each job and its result in one transaction under the fence.
@@ -27,6 +24,8 @@ export class JobRunner implements OnApplicationBootstrap {
   private loop: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => undefined;
   private readonly worker: string;
+  /** Others in the simulator, which has no disk. */
+  folders: Pick<TryFolders, 'make' | 'remove' | 'removeOld'>;
 
   constructor(
     private readonly jobs: JobsRepository,
@@ -39,6 +38,7 @@ export class JobRunner implements OnApplicationBootstrap {
     shutdown: ShutdownSequence,
   ) {
     this.worker = `${process.pid}-${newId()}`;
+    this.folders = new TryFolders(settings.workDir, clock);
     shutdown.on('stop-intake', 'jobs', () => this.stop());
     metrics.observeQueue(() => jobs.waiting(database));
   }
@@ -54,7 +54,7 @@ export class JobRunner implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.runConsumers) return;
-    await this.removeOldFolders();
+    await this.folders.removeOld();
     this.loop = this.work();
   }
 
@@ -86,9 +86,9 @@ export class JobRunner implements OnApplicationBootstrap {
 
   private pause(): Promise<void> {
     return new Promise((resolvePause) => {
-      const timer = setTimeout(resolvePause, this.settings.jobPollMilliseconds);
+      const cancel = this.clock.timer(this.settings.jobPollMilliseconds, resolvePause);
       this.wakeUp = () => {
-        clearTimeout(timer);
+        cancel();
         resolvePause();
       };
       if (this.stopping.signal.aborted) this.wakeUp();
@@ -108,7 +108,7 @@ export class JobRunner implements OnApplicationBootstrap {
   /** Never rejects: whatever happens to a job is recorded or logged here. */
   private async perform(job: Job, abort: AbortController): Promise<void> {
     const startMs = this.clock.monotonicMs();
-    const renewal = this.renewLease(job, abort);
+    const endRenewal = this.renewLease(job, abort);
     let outcome = 'succeeded';
     try {
       outcome = await this.attempt(job, abort.signal);
@@ -117,7 +117,7 @@ export class JobRunner implements OnApplicationBootstrap {
       outcome = 'unrecorded';
       this.logger.error({ err: error, jobId: job.id, kind: job.kind }, 'the outcome of a job could not be recorded');
     } finally {
-      clearInterval(renewal);
+      endRenewal();
       this.metrics.jobEnded(job.kind, outcome, (this.clock.monotonicMs() - startMs) / 1000);
     }
   }
@@ -125,7 +125,7 @@ export class JobRunner implements OnApplicationBootstrap {
   private async attempt(job: Job, signal: AbortSignal): Promise<string> {
     const handler = this.handlers.get(job.kind);
     if (!handler) throw new TypeError(`no handler for jobs of kind ${job.kind}`);
-    const folder = await this.makeFolder();
+    const folder = await this.folders.make();
     try {
       if (job.attempts > this.settings.jobAttemptsMax)
         throw JobErrors.ATTEMPTS_EXHAUSTED(`tried ${job.attempts - 1} times`, { attempts: job.attempts - 1 });
@@ -136,7 +136,7 @@ export class JobRunner implements OnApplicationBootstrap {
     } catch (error) {
       return await this.afterFailure(job, handler, error, signal);
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await this.folders.remove(folder);
     }
   }
 
@@ -166,24 +166,25 @@ export class JobRunner implements OnApplicationBootstrap {
       return 'lost';
     }
     const failure = toAppError(error);
-    if (isLasting(failure) || job.attempts >= this.settings.jobAttemptsMax) {
+    const peerIsAway = failure.kind === 'unavailable' && job.ageSeconds < PEER_AWAY_SECONDS_MAX;
+    if (isLasting(failure) || (!peerIsAway && job.attempts >= this.settings.jobAttemptsMax)) {
       this.logger.warn({ err: error, jobId: job.id, kind: job.kind, code: failure.code }, 'a job failed');
       await this.end(job, (tx) => handler.fail(tx, job, failure));
       return 'failed';
     }
-    const pauseSeconds = retryPauseSeconds(job.attempts);
+    const pauseSeconds = peerIsAway ? PEER_AWAY_PAUSE_SECONDS : retryPauseSeconds(job.attempts);
     this.logger.warn(
       { err: error, jobId: job.id, kind: job.kind, code: failure.code, pauseSeconds },
       'a job will be tried again',
     );
-    await this.jobs.release(this.database, job, { pauseSeconds, countAttempt: true });
+    await this.jobs.release(this.database, job, { pauseSeconds, countAttempt: !peerIsAway });
     return 'retried';
   }
 
-  private renewLease(job: Job, abort: AbortController): NodeJS.Timeout {
+  private renewLease(job: Job, abort: AbortController): () => void {
     const leaseMs = this.settings.jobLeaseSeconds * 1000;
     let renewedMs = this.clock.monotonicMs();
-    return setInterval(() => {
+    return every(this.clock, leaseMs / 3, () => {
       const askedMs = this.clock.monotonicMs();
       this.jobs.renew(this.database, job, this.settings.jobLeaseSeconds).then(
         (mine) => {
@@ -196,26 +197,7 @@ export class JobRunner implements OnApplicationBootstrap {
           if (this.clock.monotonicMs() - renewedMs > leaseMs) abort.abort(new Error('the lease ran out'));
         },
       );
-    }, leaseMs / 3);
-  }
-
-  private get root(): string {
-    return join(resolve(this.settings.workDir), 'jobs');
-  }
-
-  private async makeFolder(): Promise<string> {
-    await mkdir(this.root, { recursive: true });
-    return mkdtemp(join(this.root, 'try-'));
-  }
-
-  /** Folders that a killed process left behind; younger ones may belong to another process on this host. */
-  private async removeOldFolders(): Promise<void> {
-    await mkdir(this.root, { recursive: true });
-    for (const name of await readdir(this.root)) {
-      const folder = join(this.root, name);
-      const { mtimeMs } = await stat(folder);
-      if (this.clock.now().getTime() - mtimeMs > FOLDER_HOURS_MAX * 3_600_000) await rm(folder, { recursive: true, force: true });
-    }
+    });
   }
 }
 

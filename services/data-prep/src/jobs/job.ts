@@ -10,6 +10,8 @@ export interface Job {
   id: string;
   kind: JobKind;
   attempts: number;
+  /** Seconds since it was enqueued, at its claim. */
+  ageSeconds: number;
   /** Rises with every claim: a worker whose fence is old has lost the job and can write nothing. */
   fence: string;
   traceparent: string | null;
@@ -41,3 +43,9 @@ export interface JobHandler {
 export function retryPauseSeconds(attempts: number): number {
   return Math.min(60, 2 ** Math.max(0, attempts - 1));
 }
+
+/** Pause before another try when a peer does not answer, in seconds. */
+export const PEER_AWAY_PAUSE_SECONDS = 2;
+
+/** A peer that is away says nothing about the job: such tries do not count, for an hour. */
+export const PEER_AWAY_SECONDS_MAX = 3_600;

@@ -23,7 +23,7 @@ export class TypeormJobsRepository extends JobsRepository {
        where (workspace, id) = (
          select workspace, id from jobs where not_before <= now() and (lease_until is null or lease_until < now())
          order by not_before, create_time limit 1 for update skip locked)
-       returning workspace, id, kind, attempts, fence, traceparent`,
+       returning workspace, id, kind, attempts, fence, traceparent, extract(epoch from now() - create_time)::float8 as "ageSeconds"`,
       [worker, leaseSeconds],
     );
     return job;

@@ -2,7 +2,8 @@
 import { Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { IsInt, IsOptional, IsString, Min, MinLength } from 'class-validator';
-import { Ctx, Requires, ValidBody, ValidQuery, type RequestContext } from '#libs/http';
+import { Answers, Ctx, Requires, ValidBody, ValidQuery, type RequestContext, schema } from '#libs/http';
+import { PROFILE, PROFILES } from '../http-answers';
 import type { Caller } from '../datasets/caller';
 import { GetProfile } from './get-profile';
 import { ListProfiles } from './list-profiles';
@@ -58,6 +59,7 @@ export class ProfilesHttp {
     private readonly list: ListProfiles,
   ) {}
 
+  @Answers('Ask for the profile of a dataset version', PROFILE)
   @Post()
   @HttpCode(202)
   @Requires('editor')
@@ -65,18 +67,21 @@ export class ProfilesHttp {
     return profileJson(await this.request.execute(callerOf(ctx), { ...body, requestId: body.requestId ?? '' }));
   }
 
+  @Answers('Profiles, newest first', PROFILES)
   @Get()
   async listProfiles(@Ctx() ctx: RequestContext, @ValidQuery(ListProfilesQuery) query: ListProfilesQuery) {
     const page = await this.list.execute(callerOf(ctx), query);
     return { items: page.items.map(profileJson), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('One profile, with its result when it has one', PROFILE)
   @Get(':id')
   async getProfile(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     return profileJson(await this.get.execute(callerOf(ctx), id));
   }
 
   /** One self-contained page; its policy forbids scripts and requests, whatever the rows contain. */
+  @Answers('The report page of a profile', schema.text, { contentType: 'text/html' })
   @Get(':id/report.html')
   async getReport(@Ctx() ctx: RequestContext, @Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
     const page = await this.get.report(callerOf(ctx), id);

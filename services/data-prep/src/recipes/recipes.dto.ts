@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IsInt, IsObject, IsOptional, IsString, Max, Min, MinLength } from 'class-validator';
+import { IsInt, IsOptional, IsString, Max, Min, MinLength } from 'class-validator';
+import { IsTextMap } from '#libs/http';
 
 export class PageQuery {
   @IsOptional()
@@ -74,7 +75,7 @@ export class StartRecipeRunBody extends RecipeReferenceBody {
   outputDataset: string;
 
   @IsOptional()
-  @IsObject()
+  @IsTextMap()
   tags?: Record<string, string>;
 
   @IsOptional()

@@ -2,7 +2,8 @@
 import { Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { hasRole } from '#libs/auth';
 import type { registry } from '#libs/contracts';
-import { Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { ALIAS_HISTORY, ALIAS_MOVE, ALIAS_POLICIES, ALIAS_POLICY, VERSION } from '../http-answers';
 import { RequestAliasMove } from '../approvals/request-alias-move';
 import type { Caller } from '../caller';
 import { BrowseModels } from '../models/browse-models';
@@ -22,6 +23,7 @@ export class AliasesHttp {
     private readonly requestMove: RequestAliasMove,
   ) {}
 
+  @Answers('The version that an alias points to', VERSION)
   @Get('aliases/:alias')
   async get(
     @Ctx() ctx: RequestContext,
@@ -32,6 +34,7 @@ export class AliasesHttp {
   }
 
   /** "What was champion at T?": `?at=2026-11-23T12:00:00Z`. */
+  @Answers('What an alias pointed to, and when', ALIAS_HISTORY)
   @Get('aliases/:alias/history')
   async history(
     @Ctx() ctx: RequestContext,
@@ -43,6 +46,7 @@ export class AliasesHttp {
     return { items: await this.aliases.history(ctx.workspace, { modelName: name, alias, at }), nextPageToken: '' };
   }
 
+  @Answers('How the aliases of a model are protected', ALIAS_POLICIES)
   @Get('alias-policies')
   async policies(
     @Ctx() ctx: RequestContext,
@@ -51,6 +55,7 @@ export class AliasesHttp {
     return { items: await this.aliases.policies(ctx.workspace, name), nextPageToken: '' };
   }
 
+  @Answers('Protect an alias', ALIAS_POLICY)
   @Put('aliases/:alias/policy')
   @Requires('admin')
   async put(
@@ -70,6 +75,7 @@ export class AliasesHttp {
   }
 
   /** 200 when it moved at once, with `moved: true`; else the approval to wait for. */
+  @Answers('Move an alias, or ask for it where it is protected', ALIAS_MOVE)
   @Post('aliases/:alias/moves')
   @HttpCode(200)
   async move(

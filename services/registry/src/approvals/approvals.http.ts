@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import type { registry } from '#libs/contracts';
-import { Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
 import { pageSize } from '#libs/persistence';
+import { APPROVAL, APPROVALS } from '../http-answers';
 import { approvalToProto } from '../models/models.mapping';
 import { ApprovalsQuery, DecisionBody } from './approvals.dto';
 import { DecideApproval } from './decide-approval';
@@ -16,6 +17,7 @@ export class ApprovalsHttp {
     private readonly decideApproval: DecideApproval,
   ) {}
 
+  @Answers('Approvals, newest first', APPROVALS)
   @Get()
   async list(
     @Ctx() ctx: RequestContext,
@@ -26,11 +28,13 @@ export class ApprovalsHttp {
     return { items: page.approvals.map(approvalToProto), nextPageToken: page.nextPageToken };
   }
 
+  @Answers('One approval', APPROVAL)
   @Get(':id')
   async get(@Ctx() ctx: RequestContext, @Param('id') id: string): Promise<registry.Approval> {
     return approvalToProto(await this.find.byId(ctx.workspace, id));
   }
 
+  @Answers('Say yes or no', APPROVAL)
   @Post(':id/decision')
   @HttpCode(200)
   @Requires('approver')

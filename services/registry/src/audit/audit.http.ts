@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
-import { Ctx, type RequestContext, Requires, ValidQuery } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidQuery } from '#libs/http';
+import { AUDIT, AUDIT_VERDICT } from '../http-answers';
 import { PageQuery } from '../models/models.dto';
 import type { AuditEntry } from './audit-entry';
 import { ListAudit } from './list-audit';
@@ -23,6 +24,7 @@ export class AuditHttp {
     private readonly verifyAudit: VerifyAudit,
   ) {}
 
+  @Answers('The audit of the workspace', AUDIT)
   @Get()
   async list(
     @Ctx() ctx: RequestContext,
@@ -32,6 +34,7 @@ export class AuditHttp {
     return { items: entries, nextPageToken };
   }
 
+  @Answers('Recompute the chain of the audit', AUDIT_VERDICT)
   @Post('verify')
   @HttpCode(200)
   @Requires('viewer')

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Controller, Get, Req } from '@nestjs/common';
-import { Ctx, ErrorFormat, type RequestContext } from '#libs/http';
+import { Controller, Get } from '@nestjs/common';
+import { Answers, Ctx, ErrorFormat, type RequestContext } from '#libs/http';
+import { MLFLOW } from '../http-answers';
 import { invalidParameter } from '../registry.errors';
 import { FindRuns } from '../runs/find-runs';
-import { mlflowPrefixes, type MlflowHttpRequest } from './caller-of';
-import { parseMlflowRequest } from './request';
+import { mlflowPrefixes } from './caller-of';
+import { type MlflowRequest } from './request';
+import { MlflowQuery } from './mlflow-parameters';
 import { list, metricToWire, nextPage, type Wire } from './wire';
 
 const RUNS_MAX = 100;
@@ -17,17 +19,18 @@ const SEE_DOCS = ' See the API docs for more information about request parameter
 export class MlflowMetricsHttp {
   constructor(private readonly findRuns: FindRuns) {}
 
+  @Answers('History of one metric of a run', MLFLOW.metrics)
   @Get('get-history')
-  async history(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(
-      { query: request.query },
-      {
-        run_id: { type: 'string', required: true },
-        metric_key: { type: 'string', required: true },
-        page_token: { type: 'string' },
-        max_results: { type: 'int' },
-      },
-    );
+  async history(
+    @Ctx() ctx: RequestContext,
+    @MlflowQuery({
+      run_id: { type: 'string', required: true },
+      metric_key: { type: 'string', required: true },
+      page_token: { type: 'string' },
+      max_results: { type: 'int' },
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const page = await this.findRuns.metricHistory(ctx.workspace, {
       runId: fields.string('run_id'),
       key: fields.string('metric_key'),
@@ -37,18 +40,19 @@ export class MlflowMetricsHttp {
     return { ...list('metrics', page.metrics.map(metricToWire)), ...nextPage(page.nextPageToken) };
   }
 
+  @Answers('Sampled histories of one metric of many runs', MLFLOW.metrics)
   @Get('get-history-bulk-interval')
-  async bulkInterval(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(
-      { query: request.query },
-      {
-        run_ids: { type: 'strings', required: true },
-        metric_key: { type: 'string', required: true },
-        start_step: { type: 'int' },
-        end_step: { type: 'int' },
-        max_results: { type: 'int' },
-      },
-    );
+  async bulkInterval(
+    @Ctx() ctx: RequestContext,
+    @MlflowQuery({
+      run_ids: { type: 'strings', required: true },
+      metric_key: { type: 'string', required: true },
+      start_step: { type: 'int' },
+      end_step: { type: 'int' },
+      max_results: { type: 'int' },
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const runIds = fields.strings('run_ids');
     if (runIds.length > RUNS_MAX) {
       const text = `GetMetricHistoryBulkInterval request must specify at most ${RUNS_MAX} run_ids. Received ${runIds.length} run_ids.`;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Controller, Delete, Get, HttpCode, Patch, Post, Req } from '@nestjs/common';
-import { Ctx, ErrorFormat, type RequestContext } from '#libs/http';
+import { Controller, Delete, Get, HttpCode, Patch, Post } from '@nestjs/common';
+import { Answers, Ctx, ErrorFormat, type RequestContext } from '#libs/http';
+import { MLFLOW } from '../http-answers';
 import { ChangeModelVersion, type VersionChange } from '../models/change-model-version';
 import { FindVersions } from '../models/find-versions';
 import { RegisterModelVersion } from '../models/register-model-version';
-import { callerOf, mlflowPrefixes, type MlflowHttpRequest } from './caller-of';
+import { callerOf, mlflowPrefixes } from './caller-of';
 import { parseVersionNumber } from './limits';
-import { type MlflowRequest, parseMlflowRequest, type Rules } from './request';
+import { type MlflowRequest, type Rules } from './request';
+import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { list, nextPage, tagsFromWire, versionToWire, type Wire } from './wire';
 
 const id: Rules = { name: { type: 'string', required: true }, version: { type: 'string', required: true } };
@@ -23,10 +25,12 @@ export class MlflowModelVersionsHttp {
     private readonly findVersions: FindVersions,
   ) {}
 
+  @Answers('Register a version', MLFLOW.version)
   @Post('create')
   @HttpCode(200)
-  async create(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  async create(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       name: { type: 'string', required: true },
       source: { type: 'string', required: true },
       run_id: { type: 'string' },
@@ -34,7 +38,9 @@ export class MlflowModelVersionsHttp {
       run_link: { type: 'string' },
       description: { type: 'string' },
       model_id: { type: 'string' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const version = await this.registerVersion.execute(callerOf(ctx), {
       modelName: fields.string('name'),
       source: fields.string('source'),
@@ -47,52 +53,61 @@ export class MlflowModelVersionsHttp {
     return { model_version: versionToWire(version) };
   }
 
+  @Answers('Describe a version', MLFLOW.version)
   @Patch('update')
-  async update(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, description: { type: 'string' } });
+  async update(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({ ...id, description: { type: 'string' } }) fields: MlflowRequest,
+  ): Promise<Wire> {
     return this.change(ctx, fields, { kind: 'describe', description: fields.string('description') }, 'version');
   }
 
+  @Answers('Move a version to a stage', MLFLOW.version)
   @Post('transition-stage')
   @HttpCode(200)
-  async transitionStage(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  async transitionStage(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       ...id,
       stage: { type: 'string', required: true },
       archive_existing_versions: { type: 'bool' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const archiveOthers = fields.bool('archive_existing_versions');
     return this.change(ctx, fields, { kind: 'stage', stage: fields.string('stage'), archiveOthers }, 'version');
   }
 
+  @Answers('Delete a version', MLFLOW.nothing)
   @Delete('delete')
-  delete(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    return this.change(ctx, parseMlflowRequest(request, id), { kind: 'delete' });
+  delete(@Ctx() ctx: RequestContext, @MlflowBody(id) fields: MlflowRequest): Promise<Wire> {
+    return this.change(ctx, fields, { kind: 'delete' });
   }
 
+  @Answers('One version', MLFLOW.version)
   @Get('get')
-  async get(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest({ query: request.query }, id);
+  async get(@Ctx() ctx: RequestContext, @MlflowQuery(id) fields: MlflowRequest): Promise<Wire> {
     return { model_version: versionToWire(await this.find(ctx, fields)) };
   }
 
+  @Answers('Where the files of a version are', MLFLOW.artifactUri)
   @Get('get-download-uri')
-  async downloadUri(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest({ query: request.query }, id);
+  async downloadUri(@Ctx() ctx: RequestContext, @MlflowQuery(id) fields: MlflowRequest): Promise<Wire> {
     return { artifact_uri: (await this.find(ctx, fields)).storageLocation };
   }
 
+  @Answers('Search versions', MLFLOW.versions)
   @Get('search')
-  async search(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(
-      { query: request.query },
-      {
-        filter: { type: 'string' },
-        max_results: { type: 'int', max: 200_000 },
-        order_by: { type: 'strings' },
-        page_token: { type: 'string' },
-      },
-    );
+  async search(
+    @Ctx() ctx: RequestContext,
+    @MlflowQuery({
+      filter: { type: 'string' },
+      max_results: { type: 'int', max: 200_000 },
+      order_by: { type: 'strings' },
+      page_token: { type: 'string' },
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const page = await this.findVersions.execute(ctx.workspace, {
       filter: fields.string('filter'),
       orderBy: fields.strings('order_by'),
@@ -102,16 +117,19 @@ export class MlflowModelVersionsHttp {
     return { ...list('model_versions', page.versions.map(versionToWire)), ...nextPage(page.nextPageToken) };
   }
 
+  @Answers('Set a tag of a version', MLFLOW.nothing)
   @Post('set-tag')
   @HttpCode(200)
-  setTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, ...key, value: { type: 'string' } });
+  setTag(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({ ...id, ...key, value: { type: 'string' } }) fields: MlflowRequest,
+  ): Promise<Wire> {
     return this.change(ctx, fields, { kind: 'set-tag', tag: { key: fields.string('key'), value: fields.string('value') } });
   }
 
+  @Answers('Delete a tag of a version', MLFLOW.nothing)
   @Delete('delete-tag')
-  deleteTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, ...key });
+  deleteTag(@Ctx() ctx: RequestContext, @MlflowBody({ ...id, ...key }) fields: MlflowRequest): Promise<Wire> {
     return this.change(ctx, fields, { kind: 'delete-tag', key: fields.string('key') });
   }
 

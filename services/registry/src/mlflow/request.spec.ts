@@ -51,6 +51,14 @@ describe('MLflow requests', () => {
     }
   });
 
+  it.each([['AAA'], [''], [null], ['1'], ['null'], ['[]'], [7], [true], [[]]])('refuse a body that is no object: %j', (body) => {
+    expect(() => parseMlflowRequest({ body }, rules)).toThrow('The request body must be a JSON object.');
+  });
+
+  it('take an object that came as a JSON text', () => {
+    expect(parseMlflowRequest({ body: '{"run_id":"r1"}' }, rules).string('run_id')).toBe('r1');
+  });
+
   it('read the doubles that JSON numbers cannot say', () => {
     expect(['NaN', 'Infinity', '-Infinity', 'inf', '-inf', '1e3', 2].map((value) => parseMetricValue('value', value))).toEqual([
       NaN,

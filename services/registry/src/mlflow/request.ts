@@ -59,8 +59,10 @@ export class MlflowRequest {
  */
 export function parseMlflowRequest(input: { query?: unknown; body?: unknown }, rules: Rules): MlflowRequest {
   const query = asObject(input.query);
-  const fromQuery = input.body === undefined || input.body === null || input.body === '';
-  const body = fromQuery ? query : asObject(typeof input.body === 'string' ? parseJson(input.body) : input.body);
+  const fromQuery = input.body === undefined;
+  // Some clients send their object as a JSON text within a JSON text.
+  const sent = typeof input.body === 'string' ? parseJson(input.body) : input.body;
+  const body = fromQuery ? query : asObject(sent);
   const fields: Record<string, unknown> = {};
   for (const [name, rule] of Object.entries(rules)) {
     // run_uuid is what old clients call run_id.
@@ -68,6 +70,9 @@ export function parseMlflowRequest(input: { query?: unknown; body?: unknown }, r
     const value = fromQuery ? fromText(name, raw, rule) : raw;
     fields[name] = check(name, value, rule);
   }
+  // After the fields: the stock server's clients know the message of the missing one.
+  if (!fromQuery && (typeof sent !== 'object' || sent === null || Array.isArray(sent)))
+    throw invalidParameter(`The request body must be a JSON object.${SEE_DOCS}`);
   return new MlflowRequest(fields);
 }
 
@@ -115,7 +120,7 @@ export function parseMetricValue(name: string, value: unknown): number {
 function checkEnum(name: string, value: unknown, names: readonly string[]): string {
   if (typeof value === 'string' && names.includes(value)) return value;
   // Enums may arrive by number, from 1 (proto2).
-  const number = Number(value);
+  const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : NaN;
   if (Number.isInteger(number) && names[number - 1] !== undefined) return names[number - 1];
   throw wrongType(name, value);
 }
@@ -156,7 +161,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return {};
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

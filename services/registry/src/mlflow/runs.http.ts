@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
-import { Ctx, ErrorFormat, type MillraceRequest, type RequestContext, Requires } from '#libs/http';
+import { Answers, Ctx, ErrorFormat, type MillraceRequest, type RequestContext, Requires } from '#libs/http';
+import { MLFLOW } from '../http-answers';
 import { RegistrySettings } from '../config';
 import type { ViewType } from '../experiments/experiment';
 import { invalidParameter } from '../registry.errors';
@@ -9,8 +10,9 @@ import { CreateRun } from '../runs/create-run';
 import { FindRuns } from '../runs/find-runs';
 import { LogToRun, type RunLog } from '../runs/log-to-run';
 import { RUN_STATUSES, type RunStatus } from '../runs/run';
-import { callerOf, mlflowPrefixes, type MlflowHttpRequest, VIEW_TYPES } from './caller-of';
-import { parseMlflowRequest, type Rules } from './request';
+import { callerOf, mlflowPrefixes, VIEW_TYPES } from './caller-of';
+import { type MlflowRequest, type Rules } from './request';
+import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { inputsFromWire, keyedFromWire, metricsFromWire } from './run-log-request';
 import { list, nextPage, runInfoToWire, runToWire, tagsFromWire, type Wire } from './wire';
 
@@ -30,16 +32,20 @@ export class MlflowRunsHttp {
     private readonly settings: RegistrySettings,
   ) {}
 
+  @Answers('Start a run', MLFLOW.run)
   @Post('create')
   @HttpCode(200)
-  async create(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  async create(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       experiment_id: { type: 'string' },
       user_id: { type: 'string' },
       run_name: { type: 'string' },
       start_time: { type: 'int' },
       tags: { type: 'array' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const run = await this.createRun.execute(callerOf(ctx), {
       experimentId: fields.string('experiment_id'),
       userId: fields.string('user_id'),
@@ -51,24 +57,28 @@ export class MlflowRunsHttp {
     return { run: created };
   }
 
+  @Answers('One run', MLFLOW.run)
   @Get('get')
-  async get(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest({ query: request.query }, id);
+  async get(@Ctx() ctx: RequestContext, @MlflowQuery(id) fields: MlflowRequest): Promise<Wire> {
     return { run: runToWire(await this.findRuns.byId(ctx.workspace, fields.string('run_id'))) };
   }
 
+  @Answers('Search runs', MLFLOW.runs)
   @Post('search')
   @HttpCode(200)
   @Requires('viewer')
-  async search(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  async search(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       experiment_ids: { type: 'strings' },
       filter: { type: 'string' },
       run_view_type: { type: 'enum', names: VIEW_TYPES },
       max_results: { type: 'int', max: 50_000 },
       order_by: { type: 'strings' },
       page_token: { type: 'string' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const page = await this.findRuns.execute(ctx.workspace, {
       experimentIds: fields.strings('experiment_ids'),
       view: (fields.string('run_view_type') || 'ACTIVE_ONLY') as ViewType,
@@ -80,15 +90,19 @@ export class MlflowRunsHttp {
     return { ...list('runs', page.runs.map(runToWire)), ...nextPage(page.nextPageToken) };
   }
 
+  @Answers('Change status or name of a run', MLFLOW.runInfo)
   @Post('update')
   @HttpCode(200)
-  async update(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  async update(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       ...id,
       status: { type: 'enum', names: RUN_STATUSES },
       end_time: { type: 'int' },
       run_name: { type: 'string' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const run = await this.changeRun.execute(callerOf(ctx), fields.string('run_id'), {
       kind: 'update',
       status: fields.has('status') ? (fields.string('status') as RunStatus) : undefined,
@@ -98,35 +112,41 @@ export class MlflowRunsHttp {
     return { run_info: runInfoToWire(run) };
   }
 
+  @Answers('Delete a run', MLFLOW.nothing)
   @Post('delete')
   @HttpCode(200)
-  delete(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    return this.change(ctx, parseMlflowRequest(request, id).string('run_id'), { kind: 'delete' });
+  delete(@Ctx() ctx: RequestContext, @MlflowBody(id) fields: MlflowRequest): Promise<Wire> {
+    return this.change(ctx, fields.string('run_id'), { kind: 'delete' });
   }
 
+  @Answers('Restore a run', MLFLOW.nothing)
   @Post('restore')
   @HttpCode(200)
-  restore(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    return this.change(ctx, parseMlflowRequest(request, id).string('run_id'), { kind: 'restore' });
+  restore(@Ctx() ctx: RequestContext, @MlflowBody(id) fields: MlflowRequest): Promise<Wire> {
+    return this.change(ctx, fields.string('run_id'), { kind: 'restore' });
   }
 
+  @Answers('Delete a tag of a run', MLFLOW.nothing)
   @Post('delete-tag')
   @HttpCode(200)
-  deleteTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, ...key });
+  deleteTag(@Ctx() ctx: RequestContext, @MlflowBody({ ...id, ...key }) fields: MlflowRequest): Promise<Wire> {
     return this.change(ctx, fields.string('run_id'), { kind: 'delete-tag', key: fields.string('key') });
   }
 
+  @Answers('Log one metric', MLFLOW.nothing)
   @Post('log-metric')
   @HttpCode(200)
-  logMetric(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, {
+  logMetric(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({
       ...id,
       ...key,
       value: { type: 'float', required: true },
       timestamp: { type: 'int', required: true },
       step: { type: 'int' },
-    });
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const metric = {
       key: fields.string('key'),
       value: fields.number('value'),
@@ -136,41 +156,46 @@ export class MlflowRunsHttp {
     return this.log(ctx, fields.string('run_id'), { metrics: [metric], single: true });
   }
 
+  @Answers('Log one parameter', MLFLOW.nothing)
   @Post('log-parameter')
   @HttpCode(200)
-  logParameter(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, ...key, ...value });
+  logParameter(@Ctx() ctx: RequestContext, @MlflowBody({ ...id, ...key, ...value }) fields: MlflowRequest): Promise<Wire> {
     return this.log(ctx, fields.string('run_id'), {
       params: [{ key: fields.string('key'), value: fields.string('value') }],
       single: true,
     });
   }
 
+  @Answers('Set a tag of a run', MLFLOW.nothing)
   @Post('set-tag')
   @HttpCode(200)
-  setTag(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, ...key, ...value });
+  setTag(@Ctx() ctx: RequestContext, @MlflowBody({ ...id, ...key, ...value }) fields: MlflowRequest): Promise<Wire> {
     return this.log(ctx, fields.string('run_id'), {
       tags: [{ key: fields.string('key'), value: fields.string('value') }],
       single: true,
     });
   }
 
+  @Answers('Log metrics, parameters and tags', MLFLOW.nothing)
   @Post('log-batch')
   @HttpCode(200)
-  logBatch(@Ctx() ctx: RequestContext, @Req() request: MillraceRequest): Promise<Wire> {
+  logBatch(
+    @Ctx() ctx: RequestContext,
+    @Req() request: MillraceRequest,
+    @MlflowBody({
+      ...id,
+      metrics: { type: 'array' },
+      params: { type: 'array' },
+      tags: { type: 'array' },
+    })
+    fields: MlflowRequest,
+  ): Promise<Wire> {
     const bytes = request.rawBody?.byteLength ?? 0;
     if (bytes > this.settings.logBatchBytesMax) {
       throw invalidParameter(
         `Batched logging API requests must be at most ${this.settings.logBatchBytesMax} bytes, got a request of size ${bytes}.`,
       );
     }
-    const fields = parseMlflowRequest(request, {
-      ...id,
-      metrics: { type: 'array' },
-      params: { type: 'array' },
-      tags: { type: 'array' },
-    });
     return this.log(ctx, fields.string('run_id'), {
       metrics: metricsFromWire(fields.objects('metrics')),
       params: keyedFromWire(fields.objects('params'), 'params'),
@@ -178,10 +203,13 @@ export class MlflowRunsHttp {
     });
   }
 
+  @Answers('Log datasets that a run read', MLFLOW.nothing)
   @Post('log-inputs')
   @HttpCode(200)
-  logInputs(@Ctx() ctx: RequestContext, @Req() request: MlflowHttpRequest): Promise<Wire> {
-    const fields = parseMlflowRequest(request, { ...id, datasets: { type: 'array' } });
+  logInputs(
+    @Ctx() ctx: RequestContext,
+    @MlflowBody({ ...id, datasets: { type: 'array' } }) fields: MlflowRequest,
+  ): Promise<Wire> {
     return this.log(ctx, fields.string('run_id'), { inputs: inputsFromWire(fields.objects('datasets')) });
   }
 

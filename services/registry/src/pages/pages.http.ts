@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Get, Header } from '@nestjs/common';
-import { Ctx, type RequestContext } from '#libs/http';
+import { Answers, Ctx, type RequestContext, schema } from '#libs/http';
 import { FindApprovals } from '../approvals/find-approvals';
 import { ListAudit } from '../audit/list-audit';
 import { BrowseModels } from '../models/browse-models';
@@ -20,6 +20,7 @@ export class PagesHttp {
     private readonly audit: ListAudit,
   ) {}
 
+  @Answers('Models, approvals and audit for people', schema.text, { contentType: 'text/html' })
   @Get(['/', 'ui'])
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")

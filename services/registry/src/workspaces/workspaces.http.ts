@@ -2,7 +2,8 @@
 import { Controller, HttpCode, Post } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { requireRole } from '#libs/auth';
-import { Ctx, type RequestContext, Requires, ValidBody } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody } from '#libs/http';
+import { WORKSPACE } from '../http-answers';
 import { CreateWorkspace } from './create-workspace';
 
 export class CreateWorkspaceBody {
@@ -15,6 +16,7 @@ export class CreateWorkspaceBody {
 export class WorkspacesHttp {
   constructor(private readonly createWorkspace: CreateWorkspace) {}
 
+  @Answers('Make a workspace of the platform', WORKSPACE)
   @Post()
   @HttpCode(200)
   @Requires('admin')

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { Body, Controller, Get, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { toAppError } from '#libs/errors';
-import { Ctx, ErrorFormat, renderError, SkipAuth, type RequestContext } from '#libs/http';
+import { Answers, Ctx, ErrorFormat, renderError, SkipAuth, type RequestContext } from '#libs/http';
+import { CHAT, CHAT_BODY, COMPLETION, COMPLETION_BODY, OPENAI_MODEL, OPENAI_MODELS } from '../http-answers';
 import type { Piece } from '../generation/generation';
 import { ModelCatalogue, type ModelEntry } from '../models/model-catalogue';
 import { parseCompletionRequest, type Route } from './completion-request';
@@ -27,24 +28,28 @@ export class CompletionsHttp {
     private readonly catalogue: ModelCatalogue,
   ) {}
 
+  @Answers('Continue a prompt; server-sent events with stream: true', COMPLETION, { body: COMPLETION_BODY })
   @Post('completions')
   @HttpCode(200)
   completions(@Body() body: unknown, @Ctx() ctx: RequestContext, @Res() reply: FastifyReply): Promise<void> {
     return this.answer('completions', body, ctx, reply);
   }
 
+  @Answers('Answer a chat; server-sent events with stream: true', CHAT, { body: CHAT_BODY })
   @Post('chat/completions')
   @HttpCode(200)
   chat(@Body() body: unknown, @Ctx() ctx: RequestContext, @Res() reply: FastifyReply): Promise<void> {
     return this.answer('chat', body, ctx, reply);
   }
 
+  @Answers('Models that this server answers for', OPENAI_MODELS)
   @Get('models')
   models(): object {
     const rows = this.catalogue.list().flatMap((entry) => [entry.id, ...entry.aliases].map((id) => modelView(id, entry)));
     return { object: 'list', data: rows };
   }
 
+  @Answers('One model', OPENAI_MODEL)
   @Get('models/:id')
   model(@Param('id') id: string): object {
     return modelView(id, this.catalogue.resolve(id));

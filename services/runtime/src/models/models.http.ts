@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches } from 'class-validator';
-import { Requires, ValidBody } from '#libs/http';
+import { Answers, Requires, ValidBody } from '#libs/http';
 import { invalidFields } from '#libs/errors';
+import { MODEL, MODELS } from '../http-answers';
 import { LoadModel } from './load-model';
 import { ModelCatalogue, type ModelEntry } from './model-catalogue';
 import { UnloadModel } from './unload-model';
@@ -31,11 +32,13 @@ export class ModelsHttp {
     private readonly catalogue: ModelCatalogue,
   ) {}
 
+  @Answers('Models and whether they are in memory', MODELS)
   @Get()
   list(): { items: object[]; nextPageToken: string } {
     return { items: this.catalogue.list().map((entry) => this.view(entry)), nextPageToken: '' };
   }
 
+  @Answers('Load a model under an id', MODEL, { path: { id: { type: 'string', pattern: MODEL_ID.source } } })
   @Put(':id')
   @Requires('admin')
   async put(@Param('id') id: string, @ValidBody(LoadModelBody) body: LoadModelBody): Promise<object> {
@@ -45,6 +48,7 @@ export class ModelsHttp {
     return this.view(await this.load.execute({ id, manifestDigest, aliases }));
   }
 
+  @Answers('Unload a model')
   @Delete(':id')
   @HttpCode(204)
   @Requires('admin')

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
-import { Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { COMPARISON, EVALUATION_BODY, EVALUATION_JOB, EVALUATION_JOBS, EVALUATION_JOB_DETAIL, JOB_EVENTS } from '../http-answers';
 import { CancelJob } from '../jobs/cancel-job';
 import { callerOf, JobListQuery, PageQuery, ReasonBody, splitBody } from '../jobs/http-fields';
 import { viewAttempt, viewEvaluationJob, viewEvent } from '../jobs/job-views';
@@ -33,6 +34,7 @@ export class EvaluationJobsHttp {
     private readonly compareJobs: CompareEvaluationJobs,
   ) {}
 
+  @Answers('Score a model on dataset versions', EVALUATION_JOB, { body: EVALUATION_BODY })
   @Post()
   @Requires('editor')
   async createEvaluationJob(@Body() body: unknown, @Ctx() ctx: RequestContext) {
@@ -40,6 +42,7 @@ export class EvaluationJobsHttp {
     return viewEvaluationJob(await this.create.execute(callerOf(ctx), fields, requestId));
   }
 
+  @Answers('Evaluation jobs, newest first', EVALUATION_JOBS)
   @Get()
   async list(@ValidQuery(EvaluationListQuery) query: EvaluationListQuery, @Ctx() ctx: RequestContext) {
     const { state, pipelineRunId, modelManifestDigest: modelDigest } = query;
@@ -53,12 +56,14 @@ export class EvaluationJobsHttp {
     return { items: items.map(viewEvaluationJob), nextPageToken };
   }
 
+  @Answers('One evaluation job with its attempts', EVALUATION_JOB_DETAIL)
   @Get(':id')
   async get(@Param('id') id: string, @Ctx() ctx: RequestContext) {
     const { job, attempts } = await this.read.detail(ctx.workspace, id, 'evaluation');
     return { ...viewEvaluationJob(job), attempts: attempts.map(viewAttempt) };
   }
 
+  @Answers('What happened to an evaluation job', JOB_EVENTS)
   @Get(':id/events')
   async events(@Param('id') id: string, @ValidQuery(PageQuery) query: PageQuery, @Ctx() ctx: RequestContext) {
     await this.read.find(ctx.workspace, id, 'evaluation');
@@ -66,11 +71,13 @@ export class EvaluationJobsHttp {
     return { items: items.map(viewEvent), nextPageToken };
   }
 
+  @Answers('Compare two evaluation jobs on the rows that both scored', COMPARISON)
   @Get(':id/comparison')
   async compare(@Param('id') id: string, @ValidQuery(ControlQuery) query: ControlQuery, @Ctx() ctx: RequestContext) {
     return { items: await this.compareJobs.execute(ctx.workspace, id, query.control) };
   }
 
+  @Answers('Cancel an evaluation job', EVALUATION_JOB)
   @Post(':id/cancel')
   @HttpCode(200)
   @Requires('editor')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
+import { Clock, IdlePause } from '#libs/clock';
 import { hasCode } from '#libs/errors';
 import { Logger } from '#libs/observability';
 import { Database, UnitOfWork } from '#libs/persistence';
@@ -21,6 +21,7 @@ export class JobScheduler {
   private loop: Promise<void> | undefined;
   private wakeUp: (() => void) | undefined;
   private isAwake = false;
+  private readonly idle: IdlePause;
 
   constructor(
     private readonly database: Database,
@@ -31,7 +32,9 @@ export class JobScheduler {
     private readonly jobs: JobsRepository,
     private readonly metrics: JobsMetrics,
     private readonly work: JobWork,
-  ) {}
+  ) {
+    this.idle = new IdlePause(settings.pollMilliseconds);
+  }
 
   start(): void {
     this.loop ??= this.run();
@@ -40,6 +43,7 @@ export class JobScheduler {
   /** A job was made or freed: look now instead of at the next poll. */
   wake(): void {
     this.isAwake = true;
+    this.idle.reset();
     this.wakeUp?.();
   }
 
@@ -77,6 +81,7 @@ export class JobScheduler {
   }
 
   private drive({ job }: Claim): void {
+    this.idle.reset();
     const onError = (error: unknown): void => this.logger.warn({ jobId: job.id, err: error }, 'lease not renewed');
     const lease = new JobLease(
       { jobs: this.jobs, db: this.database, clock: this.clock, onError },
@@ -106,7 +111,7 @@ export class JobScheduler {
     const wait = new AbortController();
     this.wakeUp = () => wait.abort();
     // The wait ends by time or by wake(), which aborts it.
-    await this.clock.sleep(this.settings.pollMilliseconds, wait.signal).catch(() => undefined);
+    await this.clock.sleep(this.idle.next(), wait.signal).catch(() => undefined);
     this.wakeUp = undefined;
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
+import { Clock, IdlePause } from '#libs/clock';
 import { isAppError } from '#libs/errors';
 import { Logger } from '#libs/observability';
 import { UnitOfWork } from '#libs/persistence';
@@ -27,6 +27,7 @@ export class PipelineRunDriver {
   private loop: Promise<void> | undefined;
   private wakeUp: (() => void) | undefined;
   private isAwake = false;
+  private readonly idle: IdlePause;
 
   constructor(
     private readonly runs: PipelineRunsRepository,
@@ -35,8 +36,10 @@ export class PipelineRunDriver {
     private readonly unitOfWork: UnitOfWork,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly settings: TrainingSettings,
-  ) {}
+    settings: TrainingSettings,
+  ) {
+    this.idle = new IdlePause(settings.pollMilliseconds);
+  }
 
   start(): void {
     this.loop ??= this.run();
@@ -45,6 +48,7 @@ export class PipelineRunDriver {
   /** A run was started or learned something: look now. */
   wake(): void {
     this.isAwake = true;
+    this.idle.reset();
     this.wakeUp?.();
   }
 
@@ -59,7 +63,7 @@ export class PipelineRunDriver {
     while (!this.stopping.signal.aborted) {
       this.isAwake = false;
       try {
-        while (!this.stopping.signal.aborted && (await this.driveOne()));
+        while (!this.stopping.signal.aborted && (await this.driveOne())) this.idle.reset();
       } catch (error) {
         this.logger.error({ err: error }, 'pipeline runs not read');
       }
@@ -126,7 +130,7 @@ export class PipelineRunDriver {
     const wait = new AbortController();
     this.wakeUp = () => wait.abort();
     // The wait ends by time or by wake(), which aborts it.
-    await this.clock.sleep(this.settings.pollMilliseconds, wait.signal).catch(() => undefined);
+    await this.clock.sleep(this.idle.next(), wait.signal).catch(() => undefined);
     this.wakeUp = undefined;
   }
 }

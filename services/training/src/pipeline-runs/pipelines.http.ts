@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
-import { Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody, ValidQuery } from '#libs/http';
+import { PIPELINE, PIPELINES, PIPELINE_BODY, PIPELINE_RUN, PIPELINE_RUNS, REPLACE_BODY, START_BODY } from '../http-answers';
 import type { JobViolation } from '../jobs/failure';
 import { callerOf, PageQuery, ReasonBody, splitBody } from '../jobs/http-fields';
 import { specInvalid } from '../jobs/jobs.errors';
@@ -42,6 +43,7 @@ export class PipelinesHttp {
   ) {}
 
   /** Body: `{name, spec: {...}, requestId?}`. */
+  @Answers('Make a pipeline', PIPELINE, { body: PIPELINE_BODY })
   @Post()
   @Requires('editor')
   async createPipeline(@Body() body: unknown, @Ctx() ctx: RequestContext) {
@@ -51,6 +53,7 @@ export class PipelinesHttp {
   }
 
   /** Body: `{spec: {...}, etag?, requestId?}`. */
+  @Answers('Replace the policy of a pipeline', PIPELINE, { body: REPLACE_BODY })
   @Put(':pipeline')
   @Requires('editor')
   async replace(@Param('pipeline') pipeline: string, @Body() body: unknown, @Ctx() ctx: RequestContext) {
@@ -61,18 +64,21 @@ export class PipelinesHttp {
     return viewPipeline(await this.update.execute(callerOf(ctx), { pipeline, spec: readSpec(fields.spec), etag, requestId }));
   }
 
+  @Answers('Pipelines by name', PIPELINES)
   @Get()
   async list(@ValidQuery(PageQuery) query: PageQuery, @Ctx() ctx: RequestContext) {
     const { items, nextPageToken } = await this.read.list(ctx.workspace, query);
     return { items: items.map(viewPipeline), nextPageToken };
   }
 
+  @Answers('One pipeline, by id or name', PIPELINE)
   @Get(':pipeline')
   async get(@Param('pipeline') pipeline: string, @Ctx() ctx: RequestContext) {
     return viewPipeline(await this.read.find(ctx.workspace, pipeline));
   }
 
   /** Body: `{useFeedback?, trainDatasetVersionIds?, trainPromptTemplate?, hyperparameters?, proposalId?, reason?, requestId?}`. */
+  @Answers('Start a run of a pipeline', PIPELINE_RUN, { body: START_BODY, bodyRequired: false })
   @Post(':pipeline/runs')
   @Requires('editor')
   async startRun(@Param('pipeline') pipeline: string, @Body() body: unknown, @Ctx() ctx: RequestContext) {
@@ -98,6 +104,7 @@ export class PipelineRunsHttp {
     private readonly force: ForcePipelineGate,
   ) {}
 
+  @Answers('Pipeline runs, newest first', PIPELINE_RUNS)
   @Get()
   async list(@ValidQuery(RunListQuery) query: RunListQuery, @Ctx() ctx: RequestContext) {
     const { pipeline, state, proposalId } = query;
@@ -106,11 +113,13 @@ export class PipelineRunsHttp {
     return { items: items.map(viewRun), nextPageToken };
   }
 
+  @Answers('One pipeline run', PIPELINE_RUN)
   @Get(':id')
   async get(@Param('id') id: string, @Ctx() ctx: RequestContext) {
     return viewRun(await this.read.find(ctx.workspace, id));
   }
 
+  @Answers('Cancel a pipeline run', PIPELINE_RUN)
   @Post(':id/cancel')
   @HttpCode(200)
   @Requires('editor')
@@ -119,6 +128,7 @@ export class PipelineRunsHttp {
     return viewRun(await this.cancelRun.execute(callerOf(ctx), { pipelineRunId, reason, requestId }));
   }
 
+  @Answers('Let a run pass its gate although evidence is bad', PIPELINE_RUN)
   @Post(':id/force-gate')
   @HttpCode(200)
   @Requires('approver')

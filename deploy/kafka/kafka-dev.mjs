@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One real Kafka broker (KRaft, one node) without containers, for development, tests and fault tests. Needs a JDK 17+ and Maven.
-//   node deploy/kafka/kafka-dev.mjs start [--dir D] [--port N] [--fg [--guard]]   prints host:port once it serves; data stays in D
+//   node deploy/kafka/kafka-dev.mjs start [--dir D] [--port N] [--set name=value]... [--behind PORT=HOST:PORT] [--fg [--guard]]   prints host:port once it serves; data stays in D
 //   node deploy/kafka/kafka-dev.mjs stop  [--dir D] [--rm]
 //   node deploy/kafka/kafka-dev.mjs classpath                                     downloads the jars if need be and prints their paths
+// --behind 9093=10.0.0.2:9092: one more listener, on loopback port 9093, that tells its clients to come to 10.0.0.2:9092 (a proxy).
 // --guard (with --fg): stop when standard input ends, so that the broker never outlives who started it, not even after SIGKILL.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,15 +31,16 @@ const JVM = [
 const STARTED = 'Kafka Server started';
 
 /** Settings of a small single node: no automatic topics, short sessions allowed, quick rebalances. */
-function serverProperties({ port, controllerPort, dir }) {
+function serverProperties({ port, controllerPort, dir, settings: own = {}, behind }) {
+  const [behindPort, behindAddress] = behind?.split('=') ?? [];
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@${HOST}:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${HOST}:${port},CONTROLLER://${HOST}:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${HOST}:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://${HOST}:${port},CONTROLLER://${HOST}:${controllerPort}${behind ? `,BEHIND://${HOST}:${behindPort}` : ''}`,
+    'advertised.listeners': `PLAINTEXT://${HOST}:${port}${behind ? `,BEHIND://${behindAddress}` : ''}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': path.join(dir, 'log'),
     'num.partitions': 1,
@@ -61,6 +63,7 @@ function serverProperties({ port, controllerPort, dir }) {
     'log.cleaner.threads': 1,
     'log.cleaner.dedupe.buffer.size': 8388608,
     'log.segment.delete.delay.ms': 1000,
+    ...own,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
@@ -122,7 +125,7 @@ function readState(dir) {
 }
 
 /** Starts the broker on `dir` (made when missing) and resolves once it serves. Port and data survive restarts. */
-export async function startKafka({ dir: wanted, port: wantedPort, timeoutMs = 60_000 }) {
+export async function startKafka({ dir: wanted, port: wantedPort, settings = {}, behind, timeoutMs = 60_000 }) {
   const dir = path.resolve(wanted);
   if (/\s/.test(dir)) throw new Error(`Kafka's data folder must not contain white space: ${dir}`);
   fs.mkdirSync(dir, { recursive: true });
@@ -131,7 +134,7 @@ export async function startKafka({ dir: wanted, port: wantedPort, timeoutMs = 60
   const port = wantedPort ?? last.port ?? (await freePort());
   const controllerPort = last.controllerPort ?? (await freePort());
   const properties = path.join(dir, 'server.properties');
-  fs.writeFileSync(properties, serverProperties({ port, controllerPort, dir }));
+  fs.writeFileSync(properties, serverProperties({ port, controllerPort, dir, settings, behind }));
   const java = process.env.JAVA_HOME ? path.join(process.env.JAVA_HOME, 'bin/java') : 'java';
   const jars = classpath();
   if (!fs.existsSync(path.join(dir, 'log/meta.properties'))) {
@@ -182,11 +185,22 @@ async function main() {
     return;
   }
   if (command !== 'start') {
-    process.stderr.write('usage: kafka-dev.mjs start|stop|classpath [--dir D] [--port N] [--fg [--guard]] [--rm]\n');
+    process.stderr.write(
+      'usage: kafka-dev.mjs start|stop|classpath [--dir D] [--port N] [--set name=value]... [--behind PORT=HOST:PORT] [--fg [--guard]] [--rm]\n',
+    );
     process.exitCode = 2;
     return;
   }
-  const kafka = await startKafka({ dir, port: option('port') === undefined ? undefined : Number(option('port')) });
+  const settings = Object.fromEntries(
+    process.argv.flatMap((word, at) => (word === '--set' ? [(process.argv[at + 1] ?? '').split(/=(.*)/s, 2)] : [])),
+  );
+  const behind = option('behind');
+  const kafka = await startKafka({
+    dir,
+    settings,
+    behind,
+    port: option('port') === undefined ? undefined : Number(option('port')),
+  });
   process.stdout.write(`${kafka.broker}\n`);
   if (!flag('fg')) {
     kafka.child.unref();

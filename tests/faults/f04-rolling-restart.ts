@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { serviceNames } from '../../deploy/local/processes';
+import type { Fault, FaultContext, ServiceName } from './support/fault';
+import { buildOf, previousCommit } from './support/old-build';
+import type { ServiceProcess } from './support/service-process';
+
+/** F4: every service in turn gets an old replica beside the new one, loses the new one, and gets it back. */
+export const fault: Fault = {
+  id: 'F4',
+  title: 'Rolling restart of all six with the previous build mixed in',
+  unable() {
+    const previous = previousCommit();
+    return Promise.resolve('reason' in previous ? previous.reason : undefined);
+  },
+  async run(context) {
+    const previous = previousCommit();
+    if ('reason' in previous) throw new Error(previous.reason);
+    const distRoot = buildOf(previous.commit);
+    context.note('old build', { commit: previous.commit });
+    for (let round = 0; round < context.rounds; round += 1) {
+      for (const service of serviceNames) await roll(context, service, distRoot);
+    }
+  },
+};
+
+async function roll(
+  { lab, traffic, note, long, fault: count }: FaultContext,
+  service: ServiceName,
+  distRoot: string,
+): Promise<void> {
+  const [current] = lab.replicas(service);
+  const watch = new Watch();
+  const old = lab.replicas(service)[1] ?? (await lab.startReplica(service, { distRoot }));
+  if (!old.isRunning) await old.restart();
+  watch.add(old);
+  count('old build beside the new one', { service });
+  await delay(long ? 10_000 : 500);
+  const stopped = await current.stop();
+  assert.equal(stopped.code, 0, `${service} ended with ${stopped.code}`);
+  count('new build stopped', { service, seconds: stopped.seconds });
+  // The rest of the platform, new, now works with an old service.
+  await traffic.flows({ kinds: ['feedback', 'uploads', 'inferences', 'aliases'] });
+  await current.restart();
+  watch.remove(old);
+  watch.add(current);
+  const end = await old.stop();
+  assert.equal(end.code, 0, `the old ${service} ended with ${end.code}`);
+  await traffic.flows({ kinds: ['feedback', 'uploads', 'inferences', 'aliases'] });
+  const answers = await watch.end();
+  note('rolled', { service, answers });
+}
+
+/** Asks replicas that nobody restarts for their schema and data, all the time: each answer must be good. */
+class Watch {
+  private readonly watched = new Set<ServiceProcess>();
+  private readonly faults: string[] = [];
+  private answers = 0;
+  private ended = false;
+  private readonly running = this.run();
+
+  add(replica: ServiceProcess): void {
+    this.watched.add(replica);
+  }
+
+  remove(replica: ServiceProcess): void {
+    this.watched.delete(replica);
+  }
+
+  async end(): Promise<number> {
+    this.ended = true;
+    await this.running;
+    assert.deepEqual(this.faults, [], 'a replica that nobody restarted did not answer');
+    return this.answers;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.ended) {
+      for (const replica of this.watched) {
+        try {
+          await replica.answersReady();
+          this.answers += 1;
+        } catch (error) {
+          if (this.watched.has(replica)) this.faults.push(`${replica.service}: ${(error as Error).message}`);
+        }
+      }
+      await delay(100);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '#libs/testing';
+
+const git = (...args: string[]): string =>
+  execFileSync('git', args, { cwd: projectRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+
+/** The commit before this one (or `MILLRACE_OLD_REVISION`), or why there is none. */
+export function previousCommit(): { commit: string } | { reason: string } {
+  const revision = process.env.MILLRACE_OLD_REVISION ?? 'HEAD~1';
+  try {
+    return { commit: git('rev-parse', '--verify', `${revision}^{commit}`) };
+  } catch {
+    return { reason: `git knows no ${revision}: a shallow clone, a first commit, or no repository` };
+  }
+}
+
+/** Compiles a commit with the present packages, once; gives its `dist` folder. */
+export function buildOf(commit: string): string {
+  const root = projectRoot();
+  const folder = join(root, '.cache', 'old-builds', commit);
+  const dist = join(folder, 'dist');
+  if (existsSync(join(dist, '.built'))) return dist;
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  try {
+    const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 1 << 30 });
+    execFileSync('tar', ['x', '-C', draft], { input: archive });
+    symlinkSync(join(root, 'node_modules'), join(draft, 'node_modules'));
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    // Types were checked when the commit was made.
+    const build = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.json', '--noCheck'], { cwd: draft, encoding: 'utf8' });
+    if (build.status !== 0) throw new Error(`commit ${commit} does not compile: ${build.stdout.slice(0, 2_000)}`);
+    mkdirSync(join(draft, 'dist/.built'));
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(draft, folder);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+  return dist;
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Alert, Recording } from './describe';
+
+// What a load balancer and Prometheus ask is no traffic of users.
+const USERS = 'route!~"/health/.*|/metrics|/version"';
+const FAULTS = 'status=~"INTERNAL|UNKNOWN|UNAVAILABLE|DATA_LOSS|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED"';
+
+/** Error ratios over the windows that burn-rate alerts compare. */
+export function errorRatios(service: string, hasGrpc: boolean): Recording[] {
+  const windows = ['5m', '30m', '1h', '6h'];
+  const http = windows.map((window) => ({
+    record: `millrace:http_errors:ratio_rate${window}`,
+    expr: `sum(rate($p_http_request_seconds_count{status=~"5..",${USERS}}[${window}])) / sum(rate($p_http_request_seconds_count{${USERS}}[${window}]))`,
+    labels: { service },
+  }));
+  const grpc = windows.map((window) => ({
+    record: `millrace:grpc_errors:ratio_rate${window}`,
+    expr: `sum(rate($p_rpc_seconds_count{${FAULTS}}[${window}])) / sum(rate($p_rpc_seconds_count[${window}]))`,
+    labels: { service },
+  }));
+  return hasGrpc ? [...http, ...grpc] : http;
+}
+
+/** 99.9 % of requests are answered well: Google's SRE workbook, chapter 5, multiwindow burn rates 14.4 (page) and 6 (ticket). */
+function burn(door: 'http' | 'grpc', service: string): Alert[] {
+  const metric = door === 'http' ? '$p_http_request_seconds_count' : '$p_rpc_seconds_count';
+  const good = door === 'http' ? '{route="/api/v1/things",status="200"}' : '{method="Get",status="OK"}';
+  const bad = door === 'http' ? '{route="/api/v1/things",status="503"}' : '{method="Get",status="INTERNAL"}';
+  const ratio = `millrace:${door}_errors:ratio_rate`;
+  const own = `{service="${service}"}`;
+  const label = door === 'http' ? 'Http' : 'Grpc';
+  const series = (errors: string) => [
+    { series: `${metric}${good}`, values: '0+6000x80' },
+    { series: `${metric}${bad}`, values: errors },
+  ];
+  return [
+    {
+      name: `${label}ErrorsFast`,
+      expr: `${ratio}5m${own} > 14.4 * 0.001 and ${ratio}1h${own} > 14.4 * 0.001`,
+      for: '2m',
+      severity: 'critical',
+      summary: `{{ $value | humanizePercentage }} of ${door.toUpperCase()} requests fail`,
+      description: 'At this rate the error budget of a month (0.1 %) is gone within two days.',
+      runbook: 'service-trouble',
+      fires: series('0+300x80'),
+      quiet: series('0+30x80'),
+      atMinutes: 30,
+    },
+    {
+      name: `${label}ErrorsSlow`,
+      expr: `${ratio}30m${own} > 6 * 0.001 and ${ratio}6h${own} > 6 * 0.001`,
+      for: '15m',
+      severity: 'warning',
+      summary: `{{ $value | humanizePercentage }} of ${door.toUpperCase()} requests fail, for hours`,
+      description: 'At this rate the error budget of a month (0.1 %) is gone within five days.',
+      runbook: 'service-trouble',
+      fires: series('0+60x80'),
+      quiet: series('0+12x80'),
+      atMinutes: 60,
+    },
+  ];
+}
+
+/** Alerts of every process that serves. */
+export function processAlerts(service: string): Alert[] {
+  const instance = 'instance="a:1",job="millrace"';
+  return [
+    ...burn('http', service),
+    {
+      name: 'HttpSlow',
+      expr: `histogram_quantile(0.99, sum by (le) (rate($p_http_request_seconds_bucket{method="GET",${USERS}}[10m]))) > 2.5`,
+      for: '10m',
+      severity: 'warning',
+      summary: 'One of a hundred GET requests takes {{ $value | humanizeDuration }}',
+      description: 'Reads are slow; uploads and answers of models are not counted here.',
+      runbook: 'service-trouble',
+      fires: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', 'slow'),
+      quiet: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', 'fast'),
+    },
+    {
+      name: 'EventLoopBlocked',
+      expr: '$p_event_loop_delay_seconds{quantile="0.99"} > 0.5',
+      for: '5m',
+      severity: 'warning',
+      summary: '{{ $labels.instance }} answers nobody for {{ $value | humanizeDuration }} at a time',
+      description: 'Something computes on the main thread, or the machine has too few cores for what runs on it.',
+      runbook: 'service-trouble',
+      fires: [{ series: `$p_event_loop_delay_seconds{quantile="0.99",${instance}}`, values: '0.8x40' }],
+      quiet: [{ series: `$p_event_loop_delay_seconds{quantile="0.99",${instance}}`, values: '0.8x3 0.1x40' }],
+    },
+    {
+      name: 'MetricsUnreadable',
+      expr: 'increase($p_scrape_errors_total[15m]) > 2',
+      for: '0m',
+      severity: 'warning',
+      summary: '{{ $labels.instance }} cannot read some of its own figures',
+      description: 'Lag, dead letters or job ages may be out of date: alerts that rest on them can be silent.',
+      runbook: 'service-trouble',
+      fires: [{ series: `$p_scrape_errors_total{${instance}}`, values: '0x10 0+1x30' }],
+      quiet: [{ series: `$p_scrape_errors_total{${instance}}`, values: '0x10 1x30' }],
+    },
+  ];
+}
+
+/** Alerts of every service with a database, events and gRPC. */
+export function serviceAlerts(service: string): Alert[] {
+  return [...burn('grpc', service), ...doorAlerts(), ...outboxAlerts(), ...consumerAlerts(), ...deadLetterAlerts()];
+}
+
+function doorAlerts(): Alert[] {
+  return [
+    {
+      name: 'PoolExhausted',
+      expr: 'min_over_time($p_pool_connections{state="waiting"}[2m]) > 0',
+      for: '2m',
+      severity: 'critical',
+      summary: '{{ $value }} callers wait for a database connection on {{ $labels.instance }}',
+      description: 'Requests are refused after 2 s. Slow statements hold the connections, or POOL_MAX is too small for the load.',
+      runbook: 'service-trouble',
+      fires: [{ series: '$p_pool_connections{state="waiting",instance="a:1"}', values: '3x40' }],
+      quiet: [{ series: '$p_pool_connections{state="waiting",instance="a:1"}', values: '3 0 3 0 3 0 3 0x40' }],
+      atMinutes: 7,
+    },
+    {
+      name: 'GrpcSlow',
+      expr: 'histogram_quantile(0.99, sum by (le, method) (rate($p_rpc_seconds_bucket{method!~".*(Export|Watch|Stream|Upload).*"}[10m]))) > 5',
+      for: '10m',
+      severity: 'warning',
+      summary: 'One of a hundred calls of {{ $labels.method }} takes {{ $value | humanizeDuration }}',
+      description: 'Callers have deadlines: they will give up and try again, which makes it worse.',
+      runbook: 'service-trouble',
+      fires: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', 'slow'),
+      quiet: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', 'fast'),
+    },
+  ];
+}
+
+function outboxAlerts(): Alert[] {
+  const leader = (value: string, instance = 'a:1') => ({ series: `$p_relay_leader_bool{instance="${instance}"}`, values: value });
+  return [
+    {
+      name: 'OutboxGrowing',
+      expr: 'max($p_outbox_oldest_age_seconds and on (instance) $p_relay_leader_bool == 1) > 60',
+      for: '1m',
+      severity: 'critical',
+      summary: 'The oldest event waits for {{ $value | humanizeDuration }} to be sent',
+      description: 'State is safe, but other services do not hear of it.',
+      runbook: 'outbox-growing',
+      fires: [{ series: '$p_outbox_oldest_age_seconds{instance="a:1"}', values: '0+60x40' }, leader('1x40')],
+      // A process that lost the lead keeps its last figure, which means nothing any more.
+      quiet: [
+        { series: '$p_outbox_oldest_age_seconds{instance="a:1"}', values: '900x40' },
+        leader('0x40'),
+        { series: '$p_outbox_oldest_age_seconds{instance="b:1"}', values: '1x40' },
+        leader('1x40', 'b:1'),
+      ],
+    },
+    {
+      name: 'RelayWithoutLeader',
+      expr: 'sum($p_relay_leader_bool) < 1',
+      for: '2m',
+      severity: 'critical',
+      summary: 'No process sends the outbox',
+      description: 'Nobody holds the lock of the relay: the database is away, or a connection that is gone still holds it.',
+      runbook: 'outbox-growing',
+      fires: [leader('0x40'), leader('0x40', 'b:1')],
+      quiet: [leader('0x40'), leader('1x40', 'b:1')],
+    },
+    {
+      name: 'RelayWithTwoLeaders',
+      expr: 'sum($p_relay_leader_bool) > 1',
+      for: '2m',
+      severity: 'warning',
+      summary: '{{ $value }} processes believe that they send the outbox',
+      description: 'Events go out twice, which inboxes bear; two databases behind one name would explain it.',
+      runbook: 'outbox-growing',
+      fires: [leader('1x40'), leader('1x40', 'b:1')],
+      quiet: [leader('1x10 0x30'), leader('0x10 1x30', 'b:1')],
+    },
+    {
+      name: 'BrokerRefuses',
+      expr: 'sum(rate($p_relay_failures_total[5m])) > 0.01',
+      for: '3m',
+      severity: 'critical',
+      summary: 'The broker does not take events',
+      description: 'Events stay in the outbox and are sent when it is back; requests go on.',
+      runbook: 'broker-down',
+      fires: [{ series: '$p_relay_failures_total{code="MESSAGING.BROKER_UNAVAILABLE"}', values: '0+5x40' }],
+      quiet: [{ series: '$p_relay_failures_total{code="MESSAGING.BROKER_UNAVAILABLE"}', values: '0x5 2x35' }],
+    },
+  ];
+}
+
+function consumerAlerts(): Alert[] {
+  const lag = (values: string) => ({ series: '$p_consumer_lag_events{consumer="c.one",topic="t.v1",instance="a:1"}', values });
+  const handled = (values: string) => ({ series: '$p_consumer_events_total{consumer="c.one",outcome="handled"}', values });
+  return [
+    {
+      name: 'ConsumerStuck',
+      expr: 'max by (consumer) ($p_consumer_lag_events) > 0 unless on (consumer) sum by (consumer) (increase($p_consumer_events_total[5m])) > 0',
+      for: '3m',
+      severity: 'critical',
+      summary: '{{ $labels.consumer }} handles nothing although {{ $value }} events wait',
+      description: 'A dependency is away and the partition waits for it, or no process is a member of the group.',
+      runbook: 'consumer-stuck',
+      fires: [lag('0+5x40'), handled('0+10x5 50x35')],
+      quiet: [lag('0+5x40'), handled('0+10x40')],
+    },
+    {
+      name: 'ConsumerBehind',
+      expr: 'max by (consumer) ($p_consumer_lag_events) > 10000',
+      for: '10m',
+      severity: 'warning',
+      summary: '{{ $labels.consumer }} is {{ $value }} events behind',
+      description: 'It handles, but slower than events come: add processes of this service, up to the partitions of its topics.',
+      runbook: 'consumer-stuck',
+      fires: [lag('20000x40'), handled('0+10x40')],
+      quiet: [lag('20000x5 10x35'), handled('0+10x40')],
+    },
+    {
+      name: 'ConsumerSilent',
+      expr: '$p_consumer_heartbeat_age_seconds > 120',
+      for: '1m',
+      severity: 'critical',
+      summary:
+        '{{ $labels.consumer }} on {{ $labels.instance }} has had no sign from the broker for {{ $value | humanizeDuration }}',
+      description: 'The broker is away, or this member is stuck.',
+      runbook: 'broker-down',
+      fires: [{ series: '$p_consumer_heartbeat_age_seconds{consumer="c.one",instance="a:1"}', values: '0+60x40' }],
+      quiet: [{ series: '$p_consumer_heartbeat_age_seconds{consumer="c.one",instance="a:1"}', values: '3x40' }],
+    },
+    {
+      name: 'ConsumerCrashes',
+      expr: 'delta($p_consumer_rebuilds_count[30m]) > 2',
+      for: '0m',
+      severity: 'warning',
+      summary: '{{ $labels.consumer }} on {{ $labels.instance }} was built again {{ $value }} times in half an hour',
+      description: 'After six crashes in ten minutes the process ends itself.',
+      runbook: 'consumer-stuck',
+      fires: [{ series: '$p_consumer_rebuilds_count{consumer="c.one",instance="a:1"}', values: '0+1x40' }],
+      quiet: [{ series: '$p_consumer_rebuilds_count{consumer="c.one",instance="a:1"}', values: '7x40' }],
+    },
+  ];
+}
+
+function deadLetterAlerts(): Alert[] {
+  return [
+    {
+      name: 'DeadLetters',
+      expr: 'max by (consumer) ($p_dead_letters_open_events) > 0',
+      for: '0m',
+      severity: 'warning',
+      summary: '{{ $value }} dead letters of {{ $labels.consumer }} wait for somebody',
+      description: 'Events that could not be handled. Nothing is lost: look, repair, replay or drop.',
+      runbook: 'dead-letters',
+      fires: [{ series: '$p_dead_letters_open_events{consumer="c.one"}', values: '0x20 1x20' }],
+      quiet: [{ series: '$p_dead_letters_open_events{consumer="c.one"}', values: '1x20 0x20' }],
+    },
+    {
+      name: 'DeadLettersForgotten',
+      expr: 'max by (consumer) ($p_dead_letters_oldest_age_seconds) > 86400',
+      for: '0m',
+      severity: 'critical',
+      summary: 'A dead letter of {{ $labels.consumer }} is {{ $value | humanizeDuration }} old',
+      description: 'What it would have changed is missing since then.',
+      runbook: 'dead-letters',
+      fires: [{ series: '$p_dead_letters_oldest_age_seconds{consumer="c.one"}', values: '90000x40' }],
+      quiet: [{ series: '$p_dead_letters_oldest_age_seconds{consumer="c.one"}', values: '80000x40' }],
+    },
+  ];
+}
+
+/** A histogram whose requests are nearly all slower than 5 s, or nearly all faster than 0.1 s. */
+function bucketSeries(metric: string, labels: string, speed: 'slow' | 'fast') {
+  const perMinute = speed === 'slow' ? { '0.1': 1, '5': 2, '10': 60, '+Inf': 60 } : { '0.1': 60, '5': 60, '10': 60, '+Inf': 60 };
+  return Object.entries(perMinute).map(([le, count]) => ({ series: `${metric}{${labels},le="${le}"}`, values: `0+${count}x40` }));
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Manifests } from '../check/manifests';
+import { deploymentFaults, neededMetrics, settingFaults } from '../check/reality';
+import { bootFromFiles, RuntimeFiles } from '../check/runtime-files';
+import { Tools, type ComposeProject } from '../check/tools';
+import { processNames, type ProcessName } from '../local/processes';
+import { runCli } from './cli';
+
+const usage = `npm run deploy:check -- [--skip-boot]
+Checks what operators deploy, without a cluster or a container engine: manifests of every overlay (kustomize, Kubernetes' schemas),
+docker-compose.yml and deploy/Dockerfile (the parsers of those who run them), all of it against the code (settings, ports, programs,
+who asks whom, metrics of autoscalers), and boots every service from the files that the image would hold. Needs go and python3.`;
+
+const OVERLAYS = ['dev', 'prod'];
+const COMPOSE_ENVIRONMENT = { AUTH_SIGNING_KEY: 'k'.repeat(48) };
+
+async function check(argv: string[]): Promise<void> {
+  const { values } = parseArgs({ args: argv, options: { 'skip-boot': { type: 'boolean', default: false } } });
+  const root = resolve('.');
+  const startedAt = Date.now();
+  const say = (line: string): void =>
+    void process.stdout.write(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+  const tools = await Tools.prepare(root);
+  say('parsers and schemas are there');
+  const faults: string[] = [];
+  let prod: Manifests | undefined;
+  for (const overlay of OVERLAYS) {
+    const text = await tools.kustomize(`deploy/kubernetes/overlays/${overlay}`);
+    const valid = await tools.checkSchemas(text);
+    prod = new Manifests(text);
+    faults.push(...deploymentFaults(prod, root).map((fault) => `${overlay}: ${fault}`));
+    say(`overlay ${overlay}: ${valid.length} manifests fit their schemas`);
+  }
+  const compose = await tools.compose('docker-compose.yml', COMPOSE_ENVIRONMENT);
+  faults.push(...composeFaults(compose));
+  say(`docker-compose.yml: ${Object.keys(compose.services).length} services`);
+  say((await tools.dockerfile('deploy/Dockerfile')).trim());
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  say('settings, ports, probes, programs, network and autoscalers are those of the code');
+  if (!values['skip-boot']) await boot(root, prod!, say);
+}
+
+async function boot(root: string, manifests: Manifests, say: (line: string) => void): Promise<void> {
+  const files = await RuntimeFiles.make(root);
+  try {
+    say(`runtime files: ${await files.megabytes()} MB without development dependencies and embedded Postgres`);
+    const environments = Object.fromEntries(
+      processNames.map((name) => [
+        name,
+        manifests.environment(manifests.find('Deployment', name).spec!.template!.spec.containers[0]),
+      ]),
+    ) as Record<ProcessName, Record<string, string>>;
+    for (const line of await bootFromFiles(files, environments, neededMetrics(manifests))) say(line);
+  } finally {
+    files.remove();
+  }
+}
+
+/** Every process is there, with settings that it knows and takes. */
+function composeFaults({ services }: ComposeProject): string[] {
+  return processNames.flatMap((name) => {
+    const service = services[name];
+    if (!service) return [`docker-compose.yml has no service ${name}`];
+    const env = Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, value ?? '']));
+    const wrong = service.command?.[0] === name ? [] : [`docker-compose.yml: ${name} runs ${String(service.command?.[0])}`];
+    return [...wrong, ...settingFaults(name, env).map((fault) => `docker-compose.yml: ${fault}`)];
+  });
+}
+
+void runCli(usage, check);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks docs/failure-modes.md: each row of its tables names at least one test, as `file`: name of the test, and both exist.
+// Checks docs/failure-modes.md and docs/security.md: each row of their tables names at least one test, as `file`: name of the test, and both exist.
 // Several tests of one row stand in one cell, separated by <br>. Fails with the line of each row that claims what nothing proves.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const DOCUMENT = 'docs/failure-modes.md';
-const COLUMNS = 6;
+/** Documents, with the columns of their tables; the last one names the tests. */
+const DOCUMENTS = { 'docs/failure-modes.md': 6, 'docs/security.md': 3 };
 
 /** Names stand in single, double or back quotes in a spec; a quote in a name may be escaped there. */
 function names(source, name) {
@@ -25,18 +25,24 @@ function problemsOfTest(cell) {
   return names(readFileSync(join(root, file), 'utf8'), name) ? [] : [`${file} has no test "${name}"`];
 }
 
-function problemsOfRow(row) {
+function problemsOfRow(row, columns) {
   const cells = row.slice(1, -1).split(' | ');
-  if (cells.length !== COLUMNS) return [`has ${cells.length} cells instead of ${COLUMNS}`];
-  return cells[COLUMNS - 1].split('<br>').flatMap(problemsOfTest);
+  if (cells.length !== columns) return [`has ${cells.length} cells instead of ${columns}`];
+  return cells[columns - 1].split('<br>').flatMap(problemsOfTest);
 }
 
-const lines = readFileSync(join(root, DOCUMENT), 'utf8').split('\n');
-const rows = lines
-  .map((text, index) => ({ text: text.trim(), line: index + 1 }))
-  .filter(({ text }) => text.startsWith('| ') && !text.startsWith('| fault |') && !text.startsWith('| ---'));
-const problems = rows.flatMap(({ text, line }) => problemsOfRow(text).map((problem) => `${DOCUMENT}:${line}: ${problem}`));
-if (rows.length === 0) problems.push(`${DOCUMENT} has no rows`);
-for (const problem of problems) process.stderr.write(`${problem}\n`);
-if (problems.length > 0) process.exit(1);
-process.stdout.write(`${DOCUMENT}: ${rows.length} rows, each with a test that exists.\n`);
+let failed = false;
+for (const [document, columns] of Object.entries(DOCUMENTS)) {
+  const rows = readFileSync(join(root, document), 'utf8')
+    .split('\n')
+    .map((text, index) => ({ text: text.trim(), line: index + 1 }))
+    .filter(({ text }) => text.startsWith('| ') && !/^\| (fault|attack|---)/.test(text));
+  const problems = rows.flatMap(({ text, line }) =>
+    problemsOfRow(text, columns).map((problem) => `${document}:${line}: ${problem}`),
+  );
+  if (rows.length === 0) problems.push(`${document} has no rows`);
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  if (problems.length > 0) failed = true;
+  else process.stdout.write(`${document}: ${rows.length} rows, each with a test that exists.\n`);
+}
+if (failed) process.exit(1);

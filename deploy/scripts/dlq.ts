@@ -12,6 +12,7 @@ import {
 import { openPersistence } from '#libs/persistence';
 import { runCli, table, UsageError } from './cli';
 import { databaseUsage, findDatabases, type ServiceDatabase } from './service-databases';
+import { toTime } from './times';
 
 const usage = `npm run dlq -- list   [selection] [--state open|replaying|replayed|dropped|all]
 npm run dlq -- show   <id>                   headers and payload as they came
@@ -160,16 +161,6 @@ function describe(service: string, letter: DeadLetter): string {
   );
   const shown = Object.entries(headers).map(([name, value]) => `  ${name}: ${value}`);
   return `${lines.join('\n')}\nheaders:\n${shown.join('\n')}\npayload:\n${payload ?? '(none)'}\n`;
-}
-
-function toTime(flag: string, value: string | undefined, now: Date): Date | undefined {
-  if (value === undefined) return undefined;
-  const age = /^(\d+)([smhd])$/.exec(value);
-  const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const time = age ? new Date(now.getTime() - Number(age[1]) * unitMs[age[2] as keyof typeof unitMs]) : new Date(value);
-  if (Number.isNaN(time.getTime()))
-    throw new UsageError(`--${flag}: ${JSON.stringify(value)} is neither an ISO time nor an age such as 2h`);
-  return time;
 }
 
 function definedOnly<T extends object>(fields: T): Partial<T> {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Home } from '../local/home';
 import { serviceNames, type ServiceName } from '../local/processes';
 import { UsageError } from './cli';
@@ -38,6 +37,13 @@ export function findEventLog(choice: DatabaseChoice, env: NodeJS.ProcessEnv): st
   return env.EVENT_LOG_URL ?? runningUrls(choice, env)['events'];
 }
 
+/** The broker that the command line means: BROKER, else that of the running platform, else Kafka where only KAFKA_BROKERS is set. */
+export function runningBroker(choice: DatabaseChoice, env: NodeJS.ProcessEnv): 'event-log' | 'kafka' | undefined {
+  if (env.BROKER === 'kafka' || env.BROKER === 'event-log') return env.BROKER;
+  const running = Home.readState(homeOf(choice, env))?.broker;
+  return running ?? (env.KAFKA_BROKERS && !env.EVENT_LOG_URL ? 'kafka' : undefined);
+}
+
 /** Checks the name of a service. */
 export function asService(name: string): ServiceName {
   if ((serviceNames as readonly string[]).includes(name)) return name as ServiceName;
@@ -45,7 +51,9 @@ export function asService(name: string): ServiceName {
 }
 
 function runningUrls(choice: DatabaseChoice, env: NodeJS.ProcessEnv): Record<string, string> {
-  const home = resolve(choice.home ?? env.MILLRACE_HOME ?? '.millrace');
-  if (!existsSync(join(home, 'state.json'))) return {};
-  return new Home(home).readState()?.databaseUrls ?? {};
+  return Home.readState(homeOf(choice, env))?.databaseUrls ?? {};
+}
+
+function homeOf(choice: DatabaseChoice, env: NodeJS.ProcessEnv): string {
+  return resolve(choice.home ?? env.MILLRACE_HOME ?? '.millrace');
 }

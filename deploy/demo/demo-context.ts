@@ -28,7 +28,7 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
     heldOutRows: 480,
     steps: 1200,
     poisonedSteps: 300,
-    periodOneRequests: 220,
+    periodOneRequests: 380,
     periodTwoRequests: 500,
     canaryRequestsMax: 2400,
     requestsPerArmMax: 800,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { CommonErrors, invalidFields } from '#libs/errors';
 import type { Logger } from '#libs/observability';
 import type { MillraceRequest } from './request-context';
+import { closeSilentConnections } from './close-silent-connections';
 import { makeRequestId } from './request-id';
 import { assertJsonText, unstorableText } from './json-text';
 import { keepRouteTable } from './route-table';
@@ -46,6 +47,7 @@ export async function createHttpApp(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   keepRouteTable(fastify);
+  closeSilentConnections(fastify);
   refuseEncodedBodies(fastify);
   addParsers(fastify, options);
   return app;

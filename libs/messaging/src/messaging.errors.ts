@@ -5,6 +5,11 @@ import { defineErrors } from '#libs/errors';
 export const MessagingErrors = defineErrors('MESSAGING', {
   NOT_AN_EVENT: { kind: 'invalid', retry: 'never', help: 'A message is no CloudEvent 1.0: an attribute is missing or wrong.' },
   UNREADABLE_DATA: { kind: 'invalid', retry: 'never', help: "An event's data does not parse as its type says." },
+  UNREADABLE_BATCH: {
+    kind: 'invalid',
+    retry: 'never',
+    help: 'A batch of messages cannot be unpacked, or unpacks to more than is read; it is kept as it came, as one dead letter.',
+  },
   EVENT_TOO_LARGE: {
     kind: 'invalid',
     retry: 'never',

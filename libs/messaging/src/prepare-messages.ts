@@ -5,6 +5,7 @@ import { checkData } from './check-data';
 import { parseCloudEvent, peekAttributes, typeOf } from './cloud-events';
 import { rememberDelivery } from './delivery';
 import type { EventHandler, ReceivedEvent } from './events';
+import { UNREADABLE_BATCH_HEADER } from './kafka/unreadable-batch-fix';
 import { MessagingErrors } from './messaging.errors';
 
 /** What is to be done about one message. */
@@ -16,6 +17,11 @@ export type Job =
 
 /** Chooses the handler and reads the event. `attempt` is the delivery count of the message in this process. */
 export function prepare(consumer: string, handlers: readonly EventHandler[], message: IncomingMessage, attempt: number): Job {
+  const unreadableBatch = message.headers[UNREADABLE_BATCH_HEADER];
+  if (unreadableBatch !== undefined) {
+    const error = MessagingErrors.UNREADABLE_BATCH(unreadableBatch);
+    return { kind: 'poison', event: unreadable(consumer, message, attempt), error };
+  }
   const candidates = handlers.filter((handler) => handler.topic === message.topic);
   const raw = candidates.find((handler) => handler.type === undefined);
   const type = typeOf(message);

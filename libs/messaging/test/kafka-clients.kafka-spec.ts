@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, Partitioners, type Admin } from 'kafkajs';
+import { CompressionTypes, Kafka, logLevel, Partitioners, type Admin } from 'kafkajs';
 import { listTopics } from '#libs/contracts';
 import { silentLogger } from '#libs/observability';
 import { eventually, startKafkaForTests, useTestDatabase, type TestKafka } from '#libs/testing';
 import { KafkaBroker, on, onRawBatch, type Broker, type ReceivedEvent } from '../src';
+import { UNPACKED_BYTES_MAX } from '../src/kafka/codecs';
 import { Moved, startRig, type Counted, type Rig } from './rig';
 
 jest.setTimeout(120_000);
@@ -122,5 +123,37 @@ describe('Kafka as other clients use it', () => {
         { code: 'MESSAGING.NOT_AN_EVENT', message: 'specversion must be "1.0"' },
       ]),
     );
+  });
+
+  it('puts aside a batch that unpacks to more than is read, and reads on behind it', async () => {
+    const source = `/app/${randomUUID()}`;
+    const seen: string[] = [];
+    const handler = onRawBatch('feedback.v1', async (events) => {
+      seen.push(...events.filter((event) => event.source === source).map(({ id }) => id));
+    });
+    rig = await startRig({ database: database.url, kafka: kafka.brokers }, [handler], { group: `spec-${randomUUID()}` });
+    const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    const headers = (id: string) => ({ ce_specversion: '1.0', ce_id: id, ce_source: source, ce_type: 'millrace.feedback.v1' });
+    const send = (id: string, value: string | Buffer) =>
+      producer.send({
+        topic: 'feedback.v1',
+        compression: CompressionTypes.GZIP,
+        messages: [{ partition: 0, value, headers: headers(id) }],
+      });
+    await send('before', '{"value":true}');
+    await send('bomb', Buffer.alloc(UNPACKED_BYTES_MAX + 1)); // some 65 kB on the wire
+    await send('after', '{"value":true}');
+    await producer.disconnect();
+    await eventually(() => expect(seen).toEqual(['before', 'after']), { timeoutMs: 30_000 });
+    const letters = await database.db.query('select code, message, length(payload) as bytes from dead_letters');
+    expect(letters).toEqual([
+      {
+        code: 'MESSAGING.UNREADABLE_BATCH',
+        message: expect.stringMatching(/^1 messages from offset \d+ cannot be unpacked: .*larger than/),
+        bytes: expect.any(Number),
+      },
+    ]);
+    expect((letters[0] as { bytes: number }).bytes).toBeLessThan(100_000);
   });
 });

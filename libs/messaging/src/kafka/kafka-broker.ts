@@ -21,6 +21,7 @@ import { KafkaProducer } from './kafka-producer';
 import { KafkaSubscription, type KafkaTimings } from './kafka-subscription';
 import { applyTopics } from './kafka-topics';
 import { encodeRecordsOnce } from './record-encoder-fix';
+import { standInForUnreadableBatches } from './unreadable-batch-fix';
 
 export interface KafkaOptions {
   brokers: string[];
@@ -53,6 +54,7 @@ export class KafkaBroker extends Broker {
     stopIdleTimers();
     surviveClockSteps();
     encodeRecordsOnce();
+    standInForUnreadableBatches();
     this.clock = options.clock ?? new SystemClock();
     this.producer = new KafkaProducer(this.client(ASK_MS_MAX), options.sendRetries ?? 1);
   }

@@ -111,12 +111,30 @@ function readAttributes(message: IncomingMessage): { attributes: Attributes; dat
 }
 
 function readBinary(message: IncomingMessage): { attributes: Attributes; data: () => unknown } {
+  const { headers } = message;
   const attributes: Attributes = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (name.toLowerCase().startsWith('ce_')) attributes[name.slice(3).toLowerCase()] = value;
+  let found = false;
+  for (const name in headers) {
+    const attribute = attributeOf(name);
+    if (attribute === undefined) continue;
+    attributes[attribute] = headers[name];
+    found = true;
   }
-  if (Object.keys(attributes).length === 0) throw notAnEvent('id', 'has no ce_ headers and no CloudEvents content type');
+  if (!found) throw notAnEvent('id', 'has no ce_ headers and no CloudEvents content type');
   return { attributes, data: () => readData(message.value, message.headers['content-type'] ?? 'application/json') };
+}
+
+/** Attribute names by header, so that the few names in use are taken apart once and not for every event. */
+const attributeNames = new Map<string, string | undefined>();
+const ATTRIBUTE_NAMES_MAX = 1_000;
+
+function attributeOf(header: string): string | undefined {
+  const known = attributeNames.get(header);
+  if (known !== undefined || attributeNames.has(header)) return known;
+  const attribute = header.toLowerCase().startsWith('ce_') ? header.slice(3).toLowerCase() : undefined;
+  // Producers choose header names: what is kept of them has a bound.
+  if (attributeNames.size < ATTRIBUTE_NAMES_MAX) attributeNames.set(header, attribute);
+  return attribute;
 }
 
 function readStructured(message: IncomingMessage): { attributes: Attributes; data: () => unknown } {
@@ -140,11 +158,9 @@ function readData(value: Buffer | null, contentType: string): unknown {
   return parseJson(value, (reason) => MessagingErrors.UNREADABLE_DATA(`data ${reason}`, { field: 'data' }));
 }
 
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
 function parseJson(bytes: Buffer, refuse: (reason: string) => Error): unknown {
   if (!isUtf8(bytes)) throw refuse('is not UTF-8');
-  const start = bytes.length >= 3 && BYTE_ORDER_MARK.equals(bytes.subarray(0, 3)) ? 3 : 0;
+  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0; // a byte order mark
   try {
     return JSON.parse(bytes.toString('utf8', start)) as unknown;
   } catch (error) {

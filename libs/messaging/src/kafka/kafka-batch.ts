@@ -95,10 +95,12 @@ function toIncoming(topic: string, partition: number, message: KafkaMessage): In
 
 function toText(headers: IHeaders | undefined): Record<string, string> {
   const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers ?? {})) {
+  for (const name in headers) {
+    const value = headers[name];
     // A repeated header counts once, the last time, as in the Java client's lastHeader().
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined) plain[name] = last.toString();
+    const last: Buffer | string | null | undefined = Array.isArray(value) ? value.at(-1) : value;
+    // Kafka has headers without a value; kafkajs' types do not say so.
+    if (last !== undefined && last !== null) plain[name] = last.toString();
   }
   return plain;
 }

@@ -20,6 +20,7 @@ import { mapKafkaError } from './kafka-errors';
 import { KafkaProducer } from './kafka-producer';
 import { KafkaSubscription, type KafkaTimings } from './kafka-subscription';
 import { applyTopics } from './kafka-topics';
+import { decodeRecordsOnce } from './record-decoder-fix';
 import { encodeRecordsOnce } from './record-encoder-fix';
 import { standInForUnreadableBatches } from './unreadable-batch-fix';
 
@@ -54,6 +55,7 @@ export class KafkaBroker extends Broker {
     stopIdleTimers();
     surviveClockSteps();
     encodeRecordsOnce();
+    decodeRecordsOnce();
     standInForUnreadableBatches();
     this.clock = options.clock ?? new SystemClock();
     this.producer = new KafkaProducer(this.client(ASK_MS_MAX), options.sendRetries ?? 1);

@@ -26,9 +26,12 @@ import {
 const SIZES = { small: { events: 20_000, latencySeconds: 2 }, full: { events: 100_000, latencySeconds: 10 } };
 const TOPIC = 'feedback.v1';
 const RATE_MIN = 50_000;
+const RATIO_MAX = 1.3;
 const LATENCY_RATE = 1_000;
 const LATENCY_MS_MAX = 250;
 const RATERS = 5_000;
+/** Makes the value of an event about 200 bytes long. */
+const COMMENT = 'the answer names a plant where an animal was meant, see page two';
 
 interface Counts {
   accepted: number;
@@ -42,6 +45,7 @@ function message(n: number, bad: boolean, id = `e-${n}`): Message {
     metric: bad ? 'not a name' : 'correct',
     value: n % 3 !== 0,
     rater: { id: `u-${n % RATERS}`, kind: 'human_end_user' },
+    comment: COMMENT,
   };
   const headers = {
     ce_specversion: '1.0',
@@ -52,6 +56,11 @@ function message(n: number, bad: boolean, id = `e-${n}`): Message {
     'content-type': 'application/json',
   };
   return { key: `i-${n}`, value: JSON.stringify(data), headers };
+}
+
+function bytesOf({ value, headers }: Message): { value: number; headers: number } {
+  const length = Object.entries(headers ?? {}).reduce((sum, [name, text]) => sum + name.length + String(text).length, 0);
+  return { value: Buffer.byteLength(value ?? ''), headers: length };
 }
 
 async function produce(producer: Producer, from: number, to: number): Promise<{ good: number; bad: number }> {
@@ -101,20 +110,26 @@ async function until(what: string, check: () => Promise<boolean>, secondsMax: nu
   throw new Error(`not within ${secondsMax} s: ${what}`);
 }
 
-/** Events per second from the first look that saw some to the last: starting up is not counted. */
+/**
+ * Events per second from the first look that saw some to the last: starting up is not counted. When one look saw all of them, from the
+ * look before it, which says too little rather than too much.
+ */
 class Pace {
+  private before?: { atMs: number; count: number };
   private first?: { atMs: number; count: number };
-  private last = { atMs: 0, count: 0 };
+  private last = { atMs: Number.NaN, count: 0 };
 
   saw(count: number): number {
     this.last = { atMs: performance.now(), count };
     if (count > 0) this.first ??= this.last;
+    else this.before = this.last;
     return count;
   }
 
+  /** Not a number when there were no two looks to compare. */
   perSecond(): number {
-    const { first, last } = this;
-    return first ? ((last.count - first.count) * 1000) / (last.atMs - first.atMs) : 0;
+    const from = this.first && this.first.count < this.last.count ? this.first : this.before;
+    return from ? ((this.last.count - from.count) * 1000) / (this.last.atMs - from.atMs) : Number.NaN;
   }
 }
 
@@ -237,13 +252,14 @@ async function main(): Promise<void> {
         unit: 'events/s',
         baseline: { what: 'kafkajs eachBatch and unnest into one plain table', value: Math.round(plainRate) },
         ratio: round(plainRate / rate, 2),
-        ratioTarget: 1.3,
+        ratioTarget: { at: 'most', value: RATIO_MAX },
         target: { at: 'least', value: RATE_MIN, of: 'value' },
         cpuSeconds: round(cpuSeconds, 2),
         cpuSecondsBaseline: round(plainCpu, 2),
         databaseCpuSeconds: round(databaseCpu, 2),
         databaseCpuSecondsBaseline: round(plainDatabaseCpu, 2),
         events,
+        bytesPerEvent: bytesOf(message(events, false)),
         announcedLaterEvents: Number(rows[0].n),
         rssMib: memoryMibOf(monitoring.pid).most,
       },

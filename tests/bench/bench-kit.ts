@@ -22,10 +22,17 @@ export interface Figure {
   /** What the value is measured against, in the same run. */
   baseline?: { what: string; value: number };
   ratio?: number;
-  target?: { at: 'least' | 'most'; value: number; of: 'value' | 'ratio' };
+  target?: Target & { of: 'value' | 'ratio' };
+  /** A goal for the ratio, beside the one for the value. */
+  ratioTarget?: Target;
   /** Processor seconds of the process under test. */
   cpuSeconds?: number;
   [detail: string]: unknown;
+}
+
+interface Target {
+  at: 'least' | 'most';
+  value: number;
 }
 
 export interface BenchArguments {
@@ -43,19 +50,37 @@ export function benchArguments(): BenchArguments {
   return { scale: values.scale, assert: values.assert };
 }
 
-/** Prints the report as JSON. The exit code is 1 for a wrong count, and with `--assert` for a missed target. */
+/**
+ * Prints the report as JSON. The exit code is 1 for a wrong count or a figure that is no number, and with `--assert` for a missed
+ * target.
+ */
 export function report(bench: string, options: BenchArguments, figures: Figure[], faults: string[]): void {
-  const judged = figures.map((figure) => ({ ...figure, ...(figure.target ? { met: isMet(figure) } : {}) }));
+  const judged = figures.map((figure) => ({ ...figure, ...verdicts(figure) }));
+  const all = [...faults, ...figures.flatMap(notNumbers)];
   const machine = { node: process.versions.node, cores: cpus().length, load1: round(loadavg()[0]) };
-  process.stdout.write(`${JSON.stringify({ bench, scale: options.scale, machine, figures: judged, faults }, null, 2)}\n`);
-  const missed = judged.some((figure) => 'met' in figure && !figure.met);
-  if (faults.length > 0 || (options.assert && missed)) process.exitCode = 1;
+  process.stdout.write(`${JSON.stringify({ bench, scale: options.scale, machine, figures: judged, faults: all }, null, 2)}\n`);
+  const missed = judged.some(({ met, ratioMet }) => met === false || ratioMet === false);
+  if (all.length > 0 || (options.assert && missed)) process.exitCode = 1;
 }
 
-function isMet({ target, value, ratio }: Figure): boolean {
-  const measured = target?.of === 'ratio' ? ratio : value;
-  if (!target || measured === undefined) return false;
+function verdicts({ target, ratioTarget, value, ratio }: Figure): { met?: boolean; ratioMet?: boolean } {
+  return {
+    ...(target ? { met: isMet(target, target.of === 'ratio' ? ratio : value) } : {}),
+    ...(ratioTarget ? { ratioMet: isMet(ratioTarget, ratio) } : {}),
+  };
+}
+
+function isMet(target: Target, measured: number | undefined): boolean {
+  if (measured === undefined) return false;
   return target.at === 'least' ? measured >= target.value : measured <= target.value;
+}
+
+/** JSON would print such a figure as null. */
+function notNumbers({ name, value, ratio, baseline }: Figure): string[] {
+  const parts = { value, ratio, baseline: baseline?.value };
+  return Object.entries(parts).flatMap(([part, number]) =>
+    number === undefined || Number.isFinite(number) ? [] : [`${name}: its ${part} is ${number}`],
+  );
 }
 
 /** Three significant decimals are more than any of these figures has. */

@@ -10,7 +10,8 @@ async function main(): Promise<void> {
   const pool = new Pool({ connectionString: databaseUrl, max: 4 });
   await pool.query(`create table if not exists plain_feedback (
     workspace text not null, source text not null, source_id text not null, inference_id text not null, metric text not null,
-    value jsonb not null, rater text not null, occurred_time timestamptz not null, primary key (workspace, source, source_id))`);
+    value jsonb not null, rater text not null, comment text not null, occurred_time timestamptz not null,
+    primary key (workspace, source, source_id))`);
   const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: 'bench.plain', maxWaitTimeInMs: 200 });
   await consumer.connect();
@@ -29,13 +30,14 @@ async function main(): Promise<void> {
         }));
         await pool.query(
           `insert into plain_feedback select 'default', 'bench', * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[],
-             $5::text[], $6::timestamptz[]) on conflict do nothing`,
+             $5::text[], $6::text[], $7::timestamptz[]) on conflict do nothing`,
           [
             rows.map((row) => row.id),
             rows.map((row) => row.data['target'].id),
             rows.map((row) => row.data['metric']),
             rows.map((row) => JSON.stringify(row.data['value'])),
             rows.map((row) => row.data['rater'].id),
+            rows.map((row) => row.data['comment']),
             rows.map((row) => row.time),
           ],
         );

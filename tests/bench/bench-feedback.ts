@@ -2,15 +2,17 @@
 // Feedback from a Kafka topic until it is counted in monitoring's tables, one process: events per second when a backlog waits, and the
 // time from produce to visible through the API at 1,000/s. Every event names a known inference, so each goes the whole way: inbox,
 // validation, join, rater's standing and daily bound, outbox. One in 1,000 is bad and must become a dead letter, one in 500 is a
-// repeat. Run: npm run bench:feedback [-- --scale small] [--assert]
+// repeat. The same events go through the consumer host into a plain table, which tells its share from that of the work itself.
+// Run: npm run bench:feedback [-- --scale small] [--assert]
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners, type Message, type Producer } from 'kafkajs';
 import { Client } from 'pg';
 import { listTopics } from '#libs/contracts';
-import { KafkaBroker } from '#libs/messaging';
+import { KafkaBroker, messagingMigrations } from '#libs/messaging';
 import { silentLogger } from '#libs/observability';
-import { startKafkaForTests } from '#libs/testing';
+import { persistenceMigrations, runMigrations } from '#libs/persistence';
+import { startKafkaForTests, type TestKafka } from '#libs/testing';
 import {
   benchArguments,
   BenchRig,
@@ -22,6 +24,7 @@ import {
   round,
   type Figure,
 } from './bench-kit';
+import { CREATE_PLAIN_FEEDBACK } from './plain-feedback';
 
 const SIZES = { small: { events: 20_000, latencySeconds: 2 }, full: { events: 100_000, latencySeconds: 10 } };
 const TOPIC = 'feedback.v1';
@@ -162,6 +165,36 @@ async function latencies(producer: Producer, baseUrl: string, range: { from: num
   return found;
 }
 
+interface PlainRun {
+  rate: number;
+  cpuSeconds: number;
+  databaseCpuSeconds: number;
+}
+
+/** One program that reads the whole topic into a plain table of a database of its own. */
+async function intoPlainTable(rig: BenchRig, kafka: TestKafka, program: string, rows: number): Promise<PlainRun> {
+  const url = rig.postgres.url(`plain_${program.replaceAll(/\W/g, '_')}`);
+  await runMigrations({ databaseUrl: url, service: 'bench', migrations: [...persistenceMigrations, ...messagingMigrations] });
+  const counter = new Client({ connectionString: url });
+  await counter.connect();
+  await counter.query(CREATE_PLAIN_FEEDBACK);
+  const running = await rig.program(join(__dirname, program), [kafka.brokers.join(), url], {});
+  const cpuBefore = cpuSecondsOf(running.pid);
+  const databaseCpuBefore = childrenCpuSecondsOf(rig.postgres.pid);
+  const pace = new Pace();
+  await until(
+    `${program} took every event`,
+    async () =>
+      pace.saw(Number((await counter.query<{ n: string }>('select count(*) as n from plain_feedback')).rows[0].n)) >= rows,
+    120,
+  );
+  const cpuSeconds = cpuSecondsOf(running.pid) - cpuBefore;
+  const databaseCpuSeconds = childrenCpuSecondsOf(rig.postgres.pid) - databaseCpuBefore;
+  await running.stop();
+  await counter.end();
+  return { rate: pace.perSecond(), cpuSeconds, databaseCpuSeconds };
+}
+
 async function main(): Promise<void> {
   const options = benchArguments();
   const { events, latencySeconds } = SIZES[options.scale];
@@ -182,30 +215,8 @@ async function main(): Promise<void> {
     await seedInferences(database, events + later);
     const made = await produce(producer, 0, events);
 
-    const plainUrl = rig.postgres.url('plain');
-    const admin = new Client({ connectionString: rig.postgres.url() });
-    await admin.connect();
-    await admin.query('create database plain');
-    await admin.end();
-    const plainCounter = new Client({ connectionString: plainUrl });
-    await plainCounter.connect();
-    const plain = await rig.program(
-      join(__dirname, 'feedback-baseline.js'),
-      [kafka.brokers.join(), plainUrl, String(events)],
-      {},
-    );
-    const plainCpuBefore = cpuSecondsOf(plain.pid);
-    const plainDatabaseCpuBefore = childrenCpuSecondsOf(rig.postgres.pid);
-    const plainPace = new Pace();
-    const countPlain = async (): Promise<boolean> => {
-      const { rows } = await plainCounter.query<{ n: string }>('select count(*) as n from plain_feedback');
-      return plainPace.saw(Number(rows[0].n)) >= made.good + made.bad;
-    };
-    await until('the baseline took every event', countPlain, 120);
-    const plainCpu = cpuSecondsOf(plain.pid) - plainCpuBefore;
-    const plainDatabaseCpu = childrenCpuSecondsOf(rig.postgres.pid) - plainDatabaseCpuBefore;
-    await plain.stop();
-    await plainCounter.end();
+    const plain = await intoPlainTable(rig, kafka, 'feedback-baseline.js', made.good + made.bad);
+    const hosted = await intoPlainTable(rig, kafka, 'feedback-host.js', made.good + made.bad);
 
     const env = { BROKER: 'kafka', KAFKA_BROKERS: kafka.brokers.join(), FEEDBACK_PER_RATER_DAY_MAX: '1000000' };
     const monitoring = await rig.service('monitoring', env);
@@ -244,20 +255,33 @@ async function main(): Promise<void> {
     if (after.accepted !== made.good + later)
       faults.push(`${after.accepted} accepted after the paced part; expected ${made.good + later}`);
     const rate = pace.perSecond();
-    const plainRate = plainPace.perSecond();
+    const plainBaseline = { what: 'kafkajs eachBatch and unnest into one plain table', value: Math.round(plain.rate) };
     const figures: Figure[] = [
+      {
+        name: 'backlog on Kafka through our consumer host into the plain table',
+        value: Math.round(hosted.rate),
+        unit: 'events/s',
+        baseline: plainBaseline,
+        ratio: round(plain.rate / hosted.rate, 2),
+        ratioTarget: { at: 'most', value: RATIO_MAX },
+        target: { at: 'least', value: RATE_MIN, of: 'value' },
+        cpuSeconds: round(hosted.cpuSeconds, 2),
+        cpuSecondsBaseline: round(plain.cpuSeconds, 2),
+        databaseCpuSeconds: round(hosted.databaseCpuSeconds, 2),
+        databaseCpuSecondsBaseline: round(plain.databaseCpuSeconds, 2),
+      },
       {
         name: 'backlog on Kafka until counted',
         value: Math.round(rate),
         unit: 'events/s',
-        baseline: { what: 'kafkajs eachBatch and unnest into one plain table', value: Math.round(plainRate) },
-        ratio: round(plainRate / rate, 2),
+        baseline: plainBaseline,
+        ratio: round(plain.rate / rate, 2),
         ratioTarget: { at: 'most', value: RATIO_MAX },
         target: { at: 'least', value: RATE_MIN, of: 'value' },
         cpuSeconds: round(cpuSeconds, 2),
-        cpuSecondsBaseline: round(plainCpu, 2),
+        cpuSecondsBaseline: round(plain.cpuSeconds, 2),
         databaseCpuSeconds: round(databaseCpu, 2),
-        databaseCpuSecondsBaseline: round(plainDatabaseCpu, 2),
+        databaseCpuSecondsBaseline: round(plain.databaseCpuSeconds, 2),
         events,
         bytesPerEvent: bytesOf(message(events, false)),
         announcedLaterEvents: Number(rows[0].n),

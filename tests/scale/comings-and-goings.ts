@@ -4,6 +4,7 @@ import { serviceNames } from '../../deploy/local/processes';
 import type { Replica } from './fleet';
 import type { TopicEvent } from './kafka-view';
 import { say, type ScaleContext } from './scale-context';
+import { expectShared } from './shares';
 import { Traffic } from './traffic';
 
 const WAVES = 2;
@@ -21,8 +22,9 @@ export function describeComingsAndGoings(context: () => ScaleContext): void {
       for (let wave = 0; wave < WAVES; wave += 1) {
         const leaving = await Promise.all(serviceNames.map((name) => leaderOf(fleet.of(name))));
         ends.push(...(await Promise.all(leaving.map(async (replica) => endOf(replica, await replica.stop())))));
-        for (const name of serviceNames) expect(fleet.of(name)).toHaveLength(2); // two replicas for a while
+        await expectShared(context(), 2);
         await Promise.all(serviceNames.map((name) => fleet.startReplica(name).ready()));
+        await expectShared(context(), 3);
       }
     } finally {
       await traffic.stop();

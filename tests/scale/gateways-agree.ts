@@ -5,6 +5,8 @@ import type { Replica } from './fleet';
 import { ask, percentile, say, type Json, type ScaleContext } from './scale-context';
 
 const AGREED_MS_MAX = 1_000;
+/** One of the twenty may meet the second of silence after which a gateway looks by itself, on a loaded machine. */
+const AGREED_MS_OF_ONE_MAX = 3_000;
 
 interface Change {
   kind: string;
@@ -52,6 +54,7 @@ export function describeGateways(context: () => ScaleContext): void {
         `most: key revoked ${of('key revoked')} ms, endpoint deleted ${of('endpoint deleted')} ms, rollout ${of('rollout')} ms`,
     );
     expect(percentile(times, 0.95)).toBeLessThanOrEqual(AGREED_MS_MAX);
+    expect(Math.max(...times)).toBeLessThanOrEqual(AGREED_MS_OF_ONE_MAX);
   });
 }
 

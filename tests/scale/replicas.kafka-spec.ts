@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { listTopics } from '#libs/contracts';
-import { eventually } from '#libs/testing';
-import { serviceNames, type ServiceName } from '../../deploy/local/processes';
+import { serviceNames } from '../../deploy/local/processes';
 import { FakeBackend } from '../../services/gateway/test/fake-backend';
 import { describeAlerts } from './alerts-once';
 import { describeComingsAndGoings } from './comings-and-goings';
@@ -10,19 +8,11 @@ import { describeGateways } from './gateways-agree';
 import { describeJobs } from './jobs-once';
 import { KafkaView } from './kafka-view';
 import { say, type ScaleContext } from './scale-context';
+import { expectShared, groups } from './shares';
 import { describeTakeover } from './takeover';
 
 jest.setTimeout(420_000);
 const REPLICAS = 3;
-
-/** Consumer groups by name with the partitions that they read, as the topic registry declares them. */
-const groups = new Map<string, string[]>();
-for (const { name, partitions, consumers } of listTopics()) {
-  for (const consumer of consumers.filter((each) => !each.startsWith('<'))) {
-    const more = Array.from({ length: partitions }, (_, partition) => `${name}/${partition}`);
-    groups.set(consumer, [...(groups.get(consumer) ?? []), ...more]);
-  }
-}
 
 describe(`${REPLICAS} replicas of every service on Kafka`, () => {
   let fleet: Fleet;
@@ -40,19 +30,6 @@ describe(`${REPLICAS} replicas of every service on Kafka`, () => {
     await fleet?.close();
     await backend?.close();
   });
-
-  /** Each partition of the group has exactly one reader, and no replica goes without while there is enough for all. */
-  const expectShared = async (group: string, members: number): Promise<void> => {
-    const assigned = await view.assignments(group);
-    expect({ group, members: assigned.size }).toEqual({ group, members });
-    expect([...assigned.values()].flat().sort()).toEqual([...groups.get(group)!].sort());
-    const sizes = [...assigned.values()].map((partitions) => partitions.length);
-    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-  };
-  const leaders = async (service: ServiceName): Promise<number> => {
-    const answers = await Promise.all(fleet.of(service).map((replica) => replica.isRelayLeader()));
-    return answers.filter(Boolean).length;
-  };
 
   it('wait for the schema and the topics, whoever starts first; racing migrators apply each migration once', async () => {
     const startedAt = performance.now();
@@ -74,11 +51,7 @@ describe(`${REPLICAS} replicas of every service on Kafka`, () => {
   });
 
   it('share the partitions of every group, and have one relay leader per service', async () => {
-    await eventually(async () => Promise.all([...groups.keys()].map((group) => expectShared(group, REPLICAS))), {
-      timeoutMs: 60_000,
-      intervalMs: 500,
-    });
-    for (const service of serviceNames) expect({ service, leaders: await leaders(service) }).toEqual({ service, leaders: 1 });
+    await expectShared(context(), REPLICAS);
     say(`${groups.size} groups x ${REPLICAS} members: partitions disjoint and complete; 1 relay leader in each of 6 services`);
   });
 

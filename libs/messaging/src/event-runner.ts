@@ -127,10 +127,11 @@ export class EventRunner {
     }
   }
 
-  /** A single event runs in its producer's trace; a batch has many, so it gets a trace of its own. */
+  /** A single event runs in its producer's trace; a batch has many, so it gets a trace of its own, with links to theirs. */
   private traced<T>(events: ReceivedEvent[], name: string, fn: () => Promise<T>): Promise<T> {
     const parent = events.length === 1 ? events[0]?.traceparent : undefined;
-    return runInSpan({ name, kind: 'consumer', ...(parent === undefined ? {} : { traceparent: parent }) }, fn);
+    const origin = parent === undefined ? { links: traceparents(events) } : { traceparent: parent };
+    return runInSpan({ name, kind: 'consumer', ...origin }, fn);
   }
 
   private async limited<T>(handling: Promise<T>): Promise<T> {
@@ -166,4 +167,9 @@ export class EventRunner {
       'event put aside',
     );
   }
+}
+
+/** Read only when spans are sent, and only as far as links are kept. */
+function* traceparents(events: readonly ReceivedEvent[]): Generator<string> {
+  for (const { traceparent } of events) if (traceparent !== undefined) yield traceparent;
 }

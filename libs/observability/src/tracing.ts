@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   type AttributeValue,
+  type Link,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -34,8 +35,13 @@ export interface SpanOptions {
   kind?: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
   /** Header of the caller; without it the span goes below the current one. */
   traceparent?: string;
+  /** Headers of others that this work is also done for, such as the producers of a batch; at most `SPAN_LINKS_MAX` are kept. */
+  links?: Iterable<string>;
   attributes?: Record<string, AttributeValue | undefined>;
 }
+
+/** Links of one span. OpenTelemetry would keep 128; nobody follows that many. */
+export const SPAN_LINKS_MAX = 32;
 
 const KINDS = {
   server: SpanKind.SERVER,
@@ -144,9 +150,8 @@ function startSpan(from: BasicTracerProvider, options: SpanOptions, parent: Trac
       })
     : ROOT_CONTEXT;
   const attributes = Object.fromEntries(Object.entries(options.attributes ?? {}).filter(([, value]) => value !== undefined));
-  const span = from
-    .getTracer('millrace')
-    .startSpan(options.name, { kind: KINDS[options.kind ?? 'internal'], attributes }, context);
+  const kind = KINDS[options.kind ?? 'internal'];
+  const span = from.getTracer('millrace').startSpan(options.name, { kind, attributes, links: linksTo(options.links) }, context);
   const made = span.spanContext();
   return {
     trace: { traceId: made.traceId, spanId: made.spanId, sampled: (made.traceFlags & TraceFlags.SAMPLED) !== 0 },
@@ -157,6 +162,19 @@ function startSpan(from: BasicTracerProvider, options: SpanOptions, parent: Trac
       span.end();
     },
   };
+}
+
+function linksTo(headers: Iterable<string> = []): Link[] {
+  const links = new Map<string, Link>();
+  for (const header of headers) {
+    if (links.size === SPAN_LINKS_MAX) break;
+    const other = parseTraceparent(header);
+    if (!other || links.has(header)) continue;
+    const { traceId, spanId, sampled } = other;
+    const traceFlags = sampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+    links.set(header, { context: { traceId, spanId, traceFlags, isRemote: true } });
+  }
+  return [...links.values()];
 }
 
 function markFailed(span: Span, error: unknown): void {

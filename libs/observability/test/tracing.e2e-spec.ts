@@ -7,7 +7,14 @@ interface OtlpBody {
   resourceSpans: {
     resource: { attributes: { key: string; value: { stringValue?: string } }[] };
     scopeSpans: {
-      spans: { traceId: string; spanId: string; parentSpanId?: string; name: string; status?: { code?: number } }[];
+      spans: {
+        traceId: string;
+        spanId: string;
+        parentSpanId?: string;
+        name: string;
+        status?: { code?: number };
+        links?: { traceId: string }[];
+      }[];
     }[];
   }[];
 }
@@ -37,6 +44,8 @@ describe('startTracing', () => {
         Promise.reject(Object.assign(new Error('bad row'), { code: 'X.BAD' })),
       ),
     ).rejects.toThrow('bad row');
+    const others = Array.from({ length: 40 }, (_, n) => `00-${'a'.repeat(30)}${10 + n}-00f067aa0ba902b7-01`);
+    await runInSpan({ name: 'batch', kind: 'consumer', links: [others[0], 'no traceparent', ...others] }, () => undefined);
     await tracing.close();
     // The exporter keeps its connection open for the next batch.
     receiver.closeAllConnections();
@@ -48,6 +57,8 @@ describe('startTracing', () => {
     const consume = spans.find((span) => span.name === 'consume')!;
     expect(paths.every((path) => path === '/v1/traces')).toBe(true);
     expect(consume).toMatchObject({ traceId: produce.traceId, parentSpanId: produce.spanId, status: { code: 2 } });
+    const batch = spans.find((span) => span.name === 'batch')!;
+    expect(batch.links?.map(({ traceId }) => traceId)).toEqual(others.slice(0, 32).map((header) => header.split('-')[1]));
     expect(bodies[0].resourceSpans[0].resource.attributes).toContainEqual({
       key: 'service.name',
       value: { stringValue: 'millrace-registry' },

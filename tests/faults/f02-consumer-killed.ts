@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Fault, FaultContext } from './support/fault';
 import { viewGroup } from './support/groups';
-import { waitFor } from './support/wait';
+import { promised, waitFor } from './support/wait';
 
 /** As the lab sets KAFKA_SESSION_SECONDS. */
 const SESSION_SECONDS = 10;
@@ -27,8 +27,8 @@ async function killOne({ lab, traffic, fault: count, note, random }: FaultContex
   victim.kill('SIGKILL');
   await victim.ended;
   count('consumer killed', { round, pid: victim.pid });
-  await waitFor(
-    'the other one to take over',
+  await promised(
+    'the other one takes over',
     async () => {
       const { shares, partitions } = await group();
       return shares.length === 1 && partitions === PARTITIONS;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { REACHED } from './failpoints';
 import type { Fault, FaultContext } from './support/fault';
 import { viewGroup } from './support/groups';
-import { waitFor } from './support/wait';
+import { promised, waitFor } from './support/wait';
 
 const GROUP = 'monitoring.feedback';
 const PARTITIONS = 6;
@@ -38,8 +38,8 @@ async function freeze({ lab, traffic, long, fault: count, note }: FaultContext, 
   await waitFor('the consumer to freeze', () => zombie.output.includes(REACHED), { timeoutMs: 60_000 });
   count('frozen before COMMIT', { round, pid: zombie.pid });
   const frozenMs = performance.now();
-  await waitFor(
-    'the others to take over',
+  await promised(
+    'the others take over',
     async () => {
       const { shares, partitions } = await viewGroup(lab.kafka.brokers, GROUP);
       return shares.length === 1 && partitions === PARTITIONS;

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault, FaultContext, ServiceName } from './support/fault';
 import { outboxesEmpty, type FaultLab } from './support/fault-lab';
+import { promised } from './support/wait';
 
 const AWAY_SECONDS = { short: 8, long: 300 };
 /** Events that waited must be out that soon after the broker is back. */
@@ -41,7 +42,7 @@ async function stayAway({ lab, traffic, fault: count, note, long }: FaultContext
   if (waiting === 0) throw new Error('no event waits in any outbox although the broker is away');
   const startedMs = performance.now();
   await lab.kafka.start();
-  await outboxesEmpty(lab, DRAIN_SECONDS_MAX * 1000);
+  await outboxesEmpty(lab, DRAIN_SECONDS_MAX * 1000, promised);
   note('drained', { round, waiting, seconds: (performance.now() - startedMs) / 1000 });
 }
 

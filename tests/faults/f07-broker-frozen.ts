@@ -2,7 +2,7 @@
 import type { Fault, FaultContext } from './support/fault';
 import { outboxesEmpty } from './support/fault-lab';
 import { sumOfMetric } from './support/metrics';
-import { waitFor } from './support/wait';
+import { promised } from './support/wait';
 
 /** Two tries of ten seconds, what kafkajs waits in between, and patience for a loaded machine. */
 const PUBLISH_SECONDS_MAX = 60;
@@ -33,8 +33,8 @@ async function freeze({ lab, traffic, fault: count, note }: FaultContext, round:
   const seconds = (): number => (performance.now() - startedMs) / 1000;
   count('broker frozen', { round });
   try {
-    await waitFor(
-      'every sender to give up a send',
+    await promised(
+      'every sender gives up a send',
       async () => (await failures()).every((failed, index) => failed > (before[index] ?? 0)),
       { timeoutMs: PUBLISH_SECONDS_MAX * 1000, intervalMs: 500 },
     );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Fault, FaultContext } from './support/fault';
-import { waitFor } from './support/wait';
+import { promised } from './support/wait';
 
 /** The services' limit for a query without any answer is 15 s. */
 const QUERY_SECONDS_MAX = 15;
@@ -41,7 +41,7 @@ async function freezeOne({ lab, traffic, fault: count, note }: FaultContext, rou
   try {
     await traffic.flows({ timeoutMs: 30_000 });
     note('others go on', { round, seconds: (performance.now() - startedMs) / 1000 });
-    await waitFor('the client to hang up on the frozen session', () => hungUp(lab.postgres.port, session.pid), {
+    await promised('the client hangs up on the frozen session', () => hungUp(lab.postgres.port, session.pid), {
       timeoutMs: (QUERY_SECONDS_MAX + PATIENCE_SECONDS) * 1000,
       intervalMs: 250,
     });

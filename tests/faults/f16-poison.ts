@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { ConfigResourceTypes, Kafka, logLevel, type IHeaders, type Message } from 'kafkajs';
 import type { Fault, FaultContext } from './support/fault';
 import { hooked } from './support/hooked';
-import { waitFor } from './support/wait';
+import { promised, waitFor } from './support/wait';
 
 const PUBLIC_TOPIC = 'feedback.v1';
 const INTERNAL_TOPIC = 'gateway.inference.v1';
@@ -124,11 +124,13 @@ async function inject(context: FaultContext, kafka: Kafka, poison: Poison): Prom
   const startedMs = performance.now();
   const seconds = (): number => (performance.now() - startedMs) / 1000;
   const others = traffic.flows({ kinds: ['inferences', 'aliases'] });
-  await waitFor(`the event behind ${poison.what}`, () => isStored(context, follower), { timeoutMs: DELAY_SECONDS_MAX * 1000 });
+  await promised(`the event behind ${poison.what} is handled`, () => isStored(context, follower), {
+    timeoutMs: DELAY_SECONDS_MAX * 1000,
+  });
   const keyDelay = seconds();
   await others;
   const place = `${poison.topic}/${placed[0].partition}/${placed[0].baseOffset}`;
-  const letter = await waitFor(
+  const letter = await promised(
     `the dead letter of ${poison.what}`,
     async () => {
       const [row] = await lab.postgres.sql<{ event_id: string; code: string; attempts: number }>(

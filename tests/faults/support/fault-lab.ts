@@ -11,7 +11,7 @@ import { FakeBackend } from './fake-backend';
 import { LabKafka, type LabKafkaOptions } from './lab-kafka';
 import { LabPostgres } from './lab-postgres';
 import { ServiceProcess } from './service-process';
-import { freePorts, waitFor } from './wait';
+import { freePorts, waitFor, type promised } from './wait';
 
 /** Places where something may be put between a service and what it talks to. Each gives back the address to use instead. */
 export interface LabThrough {
@@ -254,10 +254,10 @@ export class FaultLab {
   }
 }
 
-/** Waits until no service has an event waiting in its outbox, or throws with what waits. */
-export async function outboxesEmpty(lab: FaultLab, timeoutMs: number): Promise<void> {
+/** Waits until no service has an event waiting in its outbox, or throws with what waits. `wait`: `promised`, where the time is. */
+export async function outboxesEmpty(lab: FaultLab, timeoutMs: number, wait: typeof promised = waitFor): Promise<void> {
   const owners = lab.services.filter((name): name is ServiceName => name !== 'runtime');
-  await waitFor(
+  await wait(
     'empty outboxes',
     async () => {
       for (const service of owners) {

@@ -11,6 +11,7 @@ import { FeedbackDoor } from './doors/feedback';
 import { InferencesDoor } from './doors/inferences';
 import { JobsDoor } from './doors/jobs';
 import { UploadsDoor } from './doors/uploads';
+import { OutOfPatience } from './wait';
 
 /** Requests per second of each kind. Low on purpose: a fault test asks whether, not how fast. */
 const RATES: Record<TrafficKind, number> = { feedback: 4, uploads: 2, inferences: 4, aliases: 2, jobs: 0.1 };
@@ -102,7 +103,7 @@ export class Traffic {
     for (const endMs = sinceMs + timeoutMs; missing().length > 0; await delay(50)) {
       if (performance.now() > endMs) {
         const codes = this.operations.slice(-5).map(({ kind, outcome, code }) => `${kind} ${outcome} ${code ?? ''}`);
-        throw new Error(`no ${missing().join(', ')} were answered within ${timeoutMs} ms; last: ${codes.join('; ')}`);
+        throw new OutOfPatience(`no ${missing().join(', ')} were answered within ${timeoutMs} ms; last: ${codes.join('; ')}`);
       }
     }
   }

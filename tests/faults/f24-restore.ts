@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
@@ -62,6 +63,7 @@ async function restore(context: FaultContext, round: number): Promise<void> {
   await assertOnce(context, later, sent);
   for (const kind of trafficKinds) traffic.setRate(kind, rates[kind]);
   await traffic.flows({ kinds: ['feedback', 'uploads', 'inferences', 'aliases'] });
+  rmSync(backup.folder, { recursive: true });
 }
 
 /** Nothing is under way: no request, no event in an outbox, no effect that is still to come. */

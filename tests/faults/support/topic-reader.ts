@@ -8,38 +8,49 @@ import { waitFor } from './wait';
 /** Reads whole topics, from the first offset to the ends of this moment, and gives the events of one workspace. */
 export async function readTopics(brokers: string[], topics: readonly string[], workspace: string): Promise<TopicEvent[]> {
   const events: TopicEvent[] = [];
-  await readAll(brokers, topics, (topic, partition, message) => {
+  const kafka = readerOf(brokers);
+  await readUpTo(kafka, await endsOf(kafka, topics), (topic, partition, message) => {
     if (workspaceOf(message) === workspace) events.push(toEvent(topic, partition, message));
   });
   return events;
 }
 
-/** Hands each message of a workspace on, as it was written; returns how many. Those that come in meanwhile are left out. */
-export async function copyTopic(
-  brokers: string[],
-  topic: string,
-  workspace: string,
-  send: (messages: ProductMessage[]) => Promise<void>,
-): Promise<number> {
-  const messages: ProductMessage[] = [];
-  await readAll(brokers, [topic], (_topic, _partition, message) => {
-    const { key, value, headers = {} } = message;
-    if (workspaceOf(message) !== workspace) return;
-    messages.push({ key: key?.toString() ?? null, value, headers });
-  });
-  for (let at = 0; at < messages.length; at += 200) await send(messages.slice(at, at + 200));
-  return messages.length;
+/** End offsets by `topic/partition`, of partitions that hold something. */
+export type TopicEnds = ReadonlyMap<string, bigint>;
+
+/** Where topics end at this moment. */
+export async function topicEnds(brokers: string[], topics: readonly string[]): Promise<TopicEnds> {
+  return endsOf(readerOf(brokers), topics);
 }
 
-async function readAll(
+/** The messages of a workspace in a topic before these ends, as they were written. */
+export async function messagesBefore(
   brokers: string[],
-  topics: readonly string[],
+  topic: string,
+  { workspace, ends }: { workspace: string; ends: TopicEnds },
+): Promise<ProductMessage[]> {
+  const messages: ProductMessage[] = [];
+  const take = (message: KafkaMessage): void => {
+    const { key, value, headers = {} } = message;
+    if (workspaceOf(message) === workspace) messages.push({ key: key?.toString() ?? null, value, headers });
+  };
+  const ofTopic = new Map([...ends].filter(([place]) => place.startsWith(`${topic}/`)));
+  await readUpTo(readerOf(brokers), ofTopic, (_topic, _partition, message) => take(message));
+  return messages;
+}
+
+function readerOf(brokers: string[]): Kafka {
+  return new Kafka({ clientId: 'millrace-faults-checker', brokers, logLevel: logLevel.NOTHING, retry: { retries: 8 } });
+}
+
+async function readUpTo(
+  kafka: Kafka,
+  limits: TopicEnds,
   onMessage: (topic: string, partition: number, message: KafkaMessage) => void,
 ): Promise<void> {
-  const kafka = new Kafka({ clientId: 'millrace-faults-checker', brokers, logLevel: logLevel.NOTHING, retry: { retries: 8 } });
-  const ends = await endsOf(kafka, topics);
-  if (ends.size === 0) return;
-  const limits = new Map(ends);
+  if (limits.size === 0) return;
+  const ends = new Map(limits);
+  const topics = new Set([...ends.keys()].map((place) => place.slice(0, place.lastIndexOf('/'))));
   const groupId = `faults-checker-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, allowAutoTopicCreation: false });
   try {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { allFaults } from './all-faults';
 import type { Fault } from './support/fault';
 import { FaultLab } from './support/fault-lab';
-import { runFault, type FaultResult, type RunOptions } from './support/run-fault';
+import { attemptName, runFault, type FaultResult, type RunOptions } from './support/run-fault';
 
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -18,12 +18,11 @@ const usage = `npm run test:faults -- [options]
   --rounds N     rounds of each fault (default 1)
   --long         the full values of times and counts
   --seed N       default: by the clock; printed
-  --out DIR      where the histories go (default: a temporary folder, kept when something failed)
+  --out DIR      where the histories go (default: a new folder under the system's temporary one; printed)
   --list         what there is`;
 
 interface Options extends RunOptions {
   faults: readonly Fault[];
-  keep: boolean;
   /** Faults were named with --only. */
   named: boolean;
 }
@@ -52,7 +51,6 @@ function readOptions(): Options | undefined {
     seed: wholeNumber('--seed', values.seed),
     long: values.long,
     out: values.out === undefined ? mkdtempSync(join(tmpdir(), 'millrace-faults-history-')) : resolve(values.out),
-    keep: values.out !== undefined,
     named: wanted !== undefined,
   };
 }
@@ -77,7 +75,7 @@ class Suite {
   async run(): Promise<void> {
     for (const fault of this.options.faults) {
       const startedMs = performance.now();
-      let result = await this.runOne(fault);
+      let result = await this.runOne(fault, 1);
       this.print(fault, result, startedMs);
       // The machine of CI is shared, and its pauses are not the product's. All else fails at once: what was lost, doubled, disordered or
       // left undone, and a time that is promised and was not kept.
@@ -86,7 +84,7 @@ class Suite {
         print(
           `${fault.id} once more: nothing lost, doubled or out of order, no promise broken, but too late for this suite's patience`,
         );
-        result = await this.runOne(fault);
+        result = await this.runOne(fault, 2);
         this.print(fault, result, startedMs);
       }
       this.results.push(result);
@@ -97,7 +95,7 @@ class Suite {
     print(`${result.line} (${((performance.now() - startedMs) / 1000).toFixed(0)} s) ${fault.title}`);
     for (const complaint of result.complaints.slice(0, 20)) print(`     ${complaint}`);
     if (result.complaints.length > 20)
-      print(`     and ${result.complaints.length - 20} more: see ${this.options.out}/${fault.id}.jsonl`);
+      print(`     and ${result.complaints.length - 20} more: see its history in ${this.options.out}`);
   }
 
   async close(): Promise<void> {
@@ -106,7 +104,7 @@ class Suite {
     for (const lab of labs) await lab?.close();
   }
 
-  private async runOne(fault: Fault): Promise<FaultResult> {
+  private async runOne(fault: Fault, attempt: number): Promise<FaultResult> {
     const { longOnly } = fault;
     const leftOut = longOnly !== undefined && !this.options.long && !this.options.named;
     const skipped = leftOut ? `long form only: ${longOnly}` : await fault.unable?.();
@@ -118,13 +116,13 @@ class Suite {
     try {
       if (fault.ownLab || fault.services) this.own = own = await FaultLab.start({ services: fault.services, ...fault.ownLab });
       else this.shared ??= await FaultLab.start();
-      const result = await this.within(runFault(fault, (own ?? this.shared) as FaultLab, this.options));
-      if (!result.ok) await this.keepLogs(fault, (own ?? this.shared) as FaultLab);
+      const result = await this.within(runFault(fault, (own ?? this.shared) as FaultLab, { ...this.options, attempt }));
+      if (!result.ok) await this.keepLogs(attemptName(fault.id, attempt), (own ?? this.shared) as FaultLab);
       return result;
     } catch (error) {
       const complaints = [(error as Error).stack ?? String(error)];
       const lab = own ?? this.shared;
-      if (lab) await this.keepLogs(fault, lab);
+      if (lab) await this.keepLogs(attemptName(fault.id, attempt), lab);
       return { id: fault.id, ok: false, lateOnly: false, complaints, line: `${fault.id} seed=${this.options.seed} FAILED` };
     } finally {
       if (own) await this.close();
@@ -148,8 +146,8 @@ class Suite {
   }
 
   /** After a failure the lab may be in any state: its logs are kept beside the history, and the next fault gets a new one. */
-  private async keepLogs(fault: Fault, lab: FaultLab): Promise<void> {
-    lab.copyLogs(join(this.options.out, `${fault.id}-logs`));
+  private async keepLogs(name: string, lab: FaultLab): Promise<void> {
+    lab.copyLogs(join(this.options.out, `${name}-logs`));
     if (lab === this.shared) await this.close();
   }
 }
@@ -157,6 +155,7 @@ class Suite {
 async function main(): Promise<number> {
   const options = readOptions();
   if (!options) return 0;
+  print(`histories: ${options.out}`);
   const suite = new Suite(options);
   const abort = (): void => void suite.close().then(() => process.exit(130));
   process.once('SIGINT', abort);
@@ -174,8 +173,7 @@ async function main(): Promise<number> {
     print([`second run needed: ${line}`, ...complaints.slice(0, 5)].join('\n     '));
   const twice = suite.again.length === 0 ? '' : `, ${suite.again.length} run twice`;
   print(`${suite.results.length} faults, ${failed.length} failed, ${skipped.length} skipped${twice}; seed ${options.seed}`);
-  if (failed.length === 0 && !options.keep) rmSync(options.out, { recursive: true, force: true });
-  else print(`histories: ${options.out}`);
+  print(`histories: ${options.out}`);
   return failed.length === 0 ? 0 : 1;
 }
 

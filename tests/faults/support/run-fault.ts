@@ -19,6 +19,11 @@ export interface RunOptions {
   out: string;
 }
 
+/** Name of what one run of a fault leaves behind: each attempt has its own. */
+export function attemptName(id: string, attempt: number): string {
+  return attempt === 1 ? id : `${id}-attempt-${attempt}`;
+}
+
 export interface FaultResult {
   id: string;
   ok: boolean;
@@ -30,14 +35,15 @@ export interface FaultResult {
   lateOnly: boolean;
 }
 
-const OUTBOX_SECONDS_MAX = 60;
+/** reliability.md: from healing; here from the end of the traffic, which comes after it. */
+const OUTBOX_SECONDS_MAX = 30;
 const QUIET_SECONDS_MAX = 180;
 const FLOW_SECONDS_MAX = 120;
 
 /** Traffic on, fault, heal, traffic off, wait until quiet, check, one line of figures. */
-export async function runFault(fault: Fault, lab: FaultLab, options: RunOptions): Promise<FaultResult> {
+export async function runFault(fault: Fault, lab: FaultLab, options: RunOptions & { attempt: number }): Promise<FaultResult> {
   const { id } = fault;
-  const history = new History(join(options.out, `${id}.jsonl`));
+  const history = new History(join(options.out, `${attemptName(id, options.attempt)}.jsonl`));
   const random = seededRandom(options.seed);
   const workspace = `${id.toLowerCase()}-${randomUUID().slice(0, 8)}`;
   history.write({ kind: 'start', fault: id, title: fault.title, seed: options.seed, rounds: options.rounds, workspace });
@@ -67,6 +73,9 @@ export async function runFault(fault: Fault, lab: FaultLab, options: RunOptions)
       note: (what, fields = {}) => history.write({ kind: 'note', what, ...fields }),
     })
     .catch(complain('expectation'));
+  // What was never injected cannot have done harm: such a run would prove nothing.
+  if (complaints.length === 0 && faults < options.rounds)
+    complain('injection')(new Error(`${faults} faults in ${options.rounds} rounds`));
   const healedMs = performance.now();
   await lab.heal().catch(complain('heal'));
   await traffic.flows({ timeoutMs: FLOW_SECONDS_MAX * 1000 }).catch(complain('traffic after healing'));

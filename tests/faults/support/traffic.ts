@@ -80,7 +80,7 @@ export class Traffic {
     for (const kind of this.kinds) await this.doors[kind].close();
   }
 
-  /** Longest time for which requests of one kind went unanswered, in seconds: from the first failed try to the next answer. */
+  /** Longest time for which a kind of request went unanswered, in seconds: from a try, failed or slow, to the next answer. */
   get longestUnavailabilitySeconds(): number {
     return this.longestMs / 1000;
   }
@@ -172,9 +172,9 @@ export class Traffic {
       if (since === undefined) this.failingSinceMs.set(kind, triedMs);
       return;
     }
-    if (since === undefined) return;
     this.failingSinceMs.delete(kind);
-    this.longestMs = Math.max(this.longestMs, performance.now() - since);
+    // An answer that took long was missed as long as one that had to be asked for again.
+    this.longestMs = Math.max(this.longestMs, performance.now() - Math.min(since ?? triedMs, triedMs));
   }
 
   private async sleep(ms: number): Promise<void> {

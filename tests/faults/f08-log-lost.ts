@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { KafkaOffsets, type GroupPosition } from '#libs/messaging';
 import { Product, eventHeaders } from './support/product';
 import type { Fault, FaultContext } from './support/fault';
 import { sumOfMetric } from './support/metrics';
 import { waitFor } from './support/wait';
 
 const TOPIC = 'feedback.v1';
-const EVENTS = 24;
+const GROUP = 'monitoring.feedback';
+const PARTITIONS = 6;
+/** The new log must end before the old positions, or they would be in it again: see the known limit. */
+const EACH_BEFORE = 5;
+const EACH_AFTER = 2;
 const SECONDS_MAX = 120;
 
 /**
@@ -26,8 +32,10 @@ export const fault: Fault = {
     const product = new Product(() => context.lab.kafka.brokers);
     try {
       for (let round = 0; round < context.rounds; round += 1) {
-        await send(context, product, `before-${round}`);
-        await truncate(context, product, round);
+        await arrived(context, await tell(context, product, { name: `before-${round}`, each: EACH_BEFORE }));
+        await loseWhileStopped(context, product, round);
+        await arrived(context, await tell(context, product, { name: `between-${round}`, each: EACH_BEFORE }));
+        await loseWhileRunning(context, product, round);
       }
     } finally {
       await product.close();
@@ -35,9 +43,40 @@ export const fault: Fault = {
   },
 };
 
-async function truncate(context: FaultContext, product: Product, round: number): Promise<void> {
-  const { lab, fault: count, note } = context;
-  const before = await resets(context);
+/** Events wait in the new log before the consumer meets it: only a reader that begins at the earliest has them all. */
+async function loseWhileStopped(context: FaultContext, product: Product, round: number): Promise<void> {
+  const { lab, note } = context;
+  const [monitoring] = lab.replicas('monitoring');
+  await monitoring.stop();
+  await loseLog(context, { round, consumer: 'stopped' });
+  const ids = await tell(context, product, { name: `unread-${round}`, each: EACH_AFTER });
+  const gone = (await positions(context)).filter(({ committed, end }) => BigInt(committed ?? -1) > BigInt(end));
+  assert.equal(gone.length, PARTITIONS, 'partitions whose position lies behind the end of the new log');
+  const mark = monitoring.output.length;
+  const startedMs = performance.now();
+  await monitoring.restart({});
+  await arrived(context, ids);
+  note('noticed', { round, seconds: (performance.now() - startedMs) / 1000 });
+  assert.ok((await resets(context)) >= PARTITIONS, 'lost positions are counted, one for each partition');
+  assertLoud(monitoring.output.slice(mark));
+}
+
+async function loseWhileRunning(context: FaultContext, product: Product, round: number): Promise<void> {
+  const { lab, note } = context;
+  const [monitoring] = lab.replicas('monitoring');
+  const [before, mark] = [await resets(context), monitoring.output.length];
+  await loseLog(context, { round, consumer: 'running' });
+  const startedMs = performance.now();
+  await waitFor('monitoring to notice that its positions are gone', async () => (await resets(context)) > before, {
+    timeoutMs: SECONDS_MAX * 1000,
+    intervalMs: 500,
+  });
+  note('noticed', { round, seconds: (performance.now() - startedMs) / 1000 });
+  assertLoud(monitoring.output.slice(mark));
+  await arrived(context, await tell(context, product, { name: `after-${round}`, each: EACH_AFTER }));
+}
+
+async function loseLog({ lab, fault: count }: FaultContext, fields: { round: number; consumer: string }): Promise<void> {
   await lab.kafka.kill();
   const folder = join(lab.kafka.dataDir, 'log');
   for (const name of readdirSync(folder)) {
@@ -45,54 +84,66 @@ async function truncate(context: FaultContext, product: Product, round: number):
   }
   for (const name of ['recovery-point-offset-checkpoint', 'replication-offset-checkpoint', 'log-start-offset-checkpoint'])
     rmSync(join(folder, name), { force: true });
-  count('log truncated', { round, topic: TOPIC });
-  const startedMs = performance.now();
+  count('log truncated', { ...fields, topic: TOPIC });
   await lab.kafka.start();
-  await waitFor('monitoring to notice that its positions are gone', async () => (await resets(context)) > before, {
-    timeoutMs: SECONDS_MAX * 1000,
-    intervalMs: 500,
-  });
-  note('noticed', { round, seconds: (performance.now() - startedMs) / 1000 });
-  const loud = lab
-    .replicas('monitoring')[0]
-    ?.output.split('\n')
-    .some((line) => isLoud(line));
-  if (!loud) throw new Error('monitoring did not say at level error that its position was lost');
-  await send(context, product, `after-truncation-${round}`);
 }
 
-/** Sends feedback and waits until monitoring has every one of them, once. */
-async function send({ lab, workspace, note }: FaultContext, product: Product, name: string): Promise<void> {
-  const ids = Array.from({ length: EVENTS }, (_, index) => `${workspace}-${name}-${index}`);
+/** Sends feedback, so many pieces to each partition; gives back its ids. */
+async function tell(
+  { workspace }: FaultContext,
+  product: Product,
+  { name, each }: { name: string; each: number },
+): Promise<string[]> {
+  const ids = Array.from({ length: each * PARTITIONS }, (_, index) => `${workspace}-${name}-${index}`);
   const body = { target: { kind: 'inference', id: `unheard-of-${name}` }, metric: 'correct', value: true };
-  const startedMs = performance.now();
+  const messages = ids.map((id, index) => ({
+    key: id,
+    partition: index % PARTITIONS,
+    headers: eventHeaders({ id, source: '/faults/product', type: 'millrace.feedback.v1', workspace }),
+    value: JSON.stringify({ ...body, rater: { id: `rater-${id}`, kind: 'human_end_user' } }),
+  }));
   await waitFor('the broker to take feedback', async () => {
-    const messages = ids.map((id) => ({
-      key: id,
-      headers: eventHeaders({ id, source: '/faults/product', type: 'millrace.feedback.v1', workspace }),
-      value: JSON.stringify({ ...body, rater: { id: `rater-${id}`, kind: 'human_end_user' } }),
-    }));
     await product.send(TOPIC, messages);
     return true;
   });
+  return ids;
+}
+
+/** Waits until monitoring has every one of them, once. */
+async function arrived({ lab, workspace }: FaultContext, ids: readonly string[]): Promise<void> {
   await waitFor(
-    `the feedback of ${name}`,
+    `the feedback from ${ids[0]} on`,
     async () => {
       const rows = await lab.postgres.sql<{ id: string }>('monitoring', FEEDBACK, [workspace, ids]);
-      if (rows.length !== EVENTS) throw new Error(`monitoring has ${rows.length} of ${EVENTS}`);
-      return new Set(rows.map(({ id }) => id)).size === EVENTS;
+      if (rows.length !== ids.length) throw new Error(`monitoring has ${rows.length} of ${ids.length}`);
+      return new Set(rows.map(({ id }) => id)).size === ids.length;
     },
     { timeoutMs: SECONDS_MAX * 1000, intervalMs: 250 },
   );
-  note('read', { name, seconds: (performance.now() - startedMs) / 1000 });
 }
 
 const FEEDBACK = 'select source_id as id from feedback where workspace = $1 and source_id = any($2)';
+
+async function positions({ lab }: FaultContext): Promise<GroupPosition[]> {
+  const offsets = new KafkaOffsets(lab.kafka.brokers);
+  try {
+    return await offsets.positions(GROUP, [TOPIC]);
+  } finally {
+    await offsets.close();
+  }
+}
 
 function resets({ lab }: FaultContext): Promise<number> {
   return sumOfMetric(lab.http('monitoring'), 'consumer_offset_resets_count');
 }
 
-function isLoud(line: string): boolean {
-  return line.includes('"level":"error"') && line.includes('position is not in the topic any more') && line.includes(TOPIC);
+/** `output`: what monitoring wrote since the log was lost; what it said of an earlier loss does not count. */
+function assertLoud(output: string): void {
+  const loud = output
+    .split('\n')
+    .some(
+      (line) =>
+        line.includes('"level":"error"') && line.includes('position is not in the topic any more') && line.includes(TOPIC),
+    );
+  assert.ok(loud, 'monitoring says at level error that its position was lost');
 }

@@ -41,6 +41,8 @@ export interface ReplicaOptions {
   command?: string[];
   /** False: do not wait until it is ready (it is meant to fail or freeze first). */
   waitReady?: boolean;
+  /** False: the traffic's requests go to the others. */
+  takesTraffic?: boolean;
 }
 
 interface Place {
@@ -205,6 +207,7 @@ export class FaultLab {
       env: { ...this.environment(service, number), ...options.env },
       logFile: join(this.directory, 'logs', `${service}-${number}.log`),
       distRoot: options.distRoot,
+      takesTraffic: options.takesTraffic,
       command: options.command ?? this.options.command?.(service, place),
     });
     this.running.set(service, [...replicas, started]);

@@ -3,6 +3,8 @@ import { Kafka, logLevel, Partitioners, type IHeaders, type Producer } from 'kaf
 
 export interface ProductMessage {
   key: string | null;
+  /** Where it goes, whatever its key is. */
+  partition?: number;
   headers: IHeaders;
   value: Buffer | string | null;
 }

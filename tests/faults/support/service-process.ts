@@ -16,6 +16,8 @@ export interface ServiceProcessOptions {
   distRoot?: string;
   /** Wrapper in front of node, such as ['faketime', '-f', '+1h']; it must replace itself by the program (exec). */
   command?: string[];
+  /** False: it is no address of its service for those who send requests. */
+  takesTraffic?: boolean;
 }
 
 export interface Ended {
@@ -47,6 +49,10 @@ export class ServiceProcess {
 
   get grpcAddress(): string {
     return `127.0.0.1:${this.options.grpcPort}`;
+  }
+
+  get takesTraffic(): boolean {
+    return this.options.takesTraffic !== false;
   }
 
   get logFile(): string {

@@ -51,7 +51,7 @@ export abstract class Door {
     body?: unknown,
   ): Promise<{ answer: Answer; json: Record<string, unknown>; headers: Headers }> {
     const { lab, workspace, random } = this.caller;
-    const all = lab.replicas(service);
+    const all = lab.replicas(service).filter((replica) => replica.takesTraffic);
     const running = all.filter((replica) => replica.isRunning);
     const among = running.length > 0 ? running : all;
     const origin = among[Math.floor(random() * among.length)].httpUrl;

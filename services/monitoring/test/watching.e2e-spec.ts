@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { newId, seededRandom } from '#libs/clock';
-import { Events, training } from '#libs/contracts';
+import { Events, registry, training } from '#libs/contracts';
+import { Database } from '#libs/persistence';
 import { eventually } from '#libs/testing';
 import { MonitoringHarness, rating, WebhookReceiver, type InferenceShape, type Json } from './monitoring-harness';
+import { ProposalsRepository } from '../src/proposals/proposals.repository';
 
 const COMMON = 'a small animal with four legs kept as pet used for making food from the seeds of plants person who works'.split(
   ' ',
@@ -152,6 +154,23 @@ describe('watching an endpoint', () => {
     const again = await harness.call('POST', `/api/v1/proposals/${proposal.id}/resolve`, { resolution: 'refused' });
     expect(again).toMatchObject({ status: 412, body: { code: 'MONITORING.PROPOSAL_RESOLVED' } });
   }, 60_000);
+
+  it('takes the last move of an alias for the served version, also when the clock of the registry went back', async () => {
+    const moved = (version: number, toVersion: number, { alias = 'champion', moveTime = new Date() } = {}) => ({
+      key: 'turned',
+      version,
+      data: registry.AliasMoved.fromJSON({ modelName: 'turned', alias, toVersion, moveTime: moveTime.toISOString() }),
+    });
+    const served = (alias = 'champion') =>
+      harness.service.get(ProposalsRepository).servedVersion(harness.service.get(Database), 'default', 'turned', alias);
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    await harness.publish(Events.AliasMoved, [moved(1, 1), moved(2, 2, { moveTime: hourAgo })]);
+    await eventually(async () => expect(await served()).toBe(2), { timeoutMs });
+    // One that comes late, such as a dead letter that is handled again, changes nothing.
+    await harness.publish(Events.AliasMoved, [moved(1, 1), moved(3, 7, { alias: 'behind' })]);
+    await eventually(async () => expect(await served('behind')).toBe(7), { timeoutMs });
+    expect(await served()).toBe(2);
+  });
 
   it('says no data, which is not healthy, and a no_data monitor fires', async () => {
     const config = { evaluateSeconds: 1, noDataSeconds: 1 };

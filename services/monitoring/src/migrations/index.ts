@@ -4,6 +4,7 @@ import { CreateFeedback1764590400002 } from './1764590400002-create-feedback';
 import { CreateMonitors1764590400003 } from './1764590400003-create-monitors';
 import { CreateRollouts1764590400004 } from './1764590400004-create-rollouts';
 import { SpareFeedbackLocks1764590400005 } from './1764590400005-spare-feedback-locks';
+import { OrderServedModels1764590400006 } from './1764590400006-order-served-models';
 
 /** All migrations of monitoring, in order. */
 export const migrations = [
@@ -12,4 +13,5 @@ export const migrations = [
   CreateMonitors1764590400003,
   CreateRollouts1764590400004,
   SpareFeedbackLocks1764590400005,
+  OrderServedModels1764590400006,
 ];

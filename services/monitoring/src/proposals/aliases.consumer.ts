@@ -9,13 +9,14 @@ import { ProposalsRepository } from './proposals.repository';
 export class AliasesConsumer extends EventConsumer {
   readonly group = 'monitoring.aliases';
   readonly handlers = [
-    on(Events.AliasMoved, ({ workspace, data, time }, tx) =>
+    on(Events.AliasMoved, ({ workspace, aggregateVersion, data, time }, tx) =>
       this.proposals.putServedVersion(tx, {
         workspace,
         modelName: data.modelName,
         alias: data.alias,
         version: data.toVersion,
         moveTime: data.moveTime ?? time,
+        sequence: aggregateVersion,
       }),
     ),
   ];

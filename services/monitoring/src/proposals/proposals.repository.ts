@@ -4,6 +4,17 @@ import type { ProposalPolicy } from './retraining-proposal';
 
 export type ProposalState = 'open' | 'accepted' | 'refused' | 'expired';
 
+/** Where an alias points. */
+export interface ServedVersion {
+  workspace: string;
+  modelName: string;
+  alias: string;
+  version: number;
+  moveTime: Date;
+  /** aggregate_version of the event: an older one is ignored; 0 = the producer keeps none, applied always. */
+  sequence: number;
+}
+
 export interface Proposal {
   workspace: string;
   id: string;
@@ -35,10 +46,8 @@ export abstract class ProposalsRepository {
   abstract policy(db: Queryable, workspace: string, modelName: string): Promise<ProposalPolicy | undefined>;
   abstract putPolicy(db: Queryable, workspace: string, modelName: string, policy: ProposalPolicy): Promise<void>;
   abstract servedVersion(db: Queryable, workspace: string, modelName: string, alias: string): Promise<number>;
-  abstract putServedVersion(
-    db: Queryable,
-    served: { workspace: string; modelName: string; alias: string; version: number; moveTime: Date },
-  ): Promise<void>;
+  /** Leaves a later move as it is. */
+  abstract putServedVersion(db: Queryable, served: ServedVersion): Promise<void>;
   /** False when the model has an open proposal already. */
   abstract insert(db: Queryable, proposal: Proposal): Promise<boolean>;
   abstract lock(db: Queryable, workspace: string, id: string): Promise<Proposal | undefined>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#libs/persistence';
-import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
+import { ProposalsRepository, type Candidate, type Proposal, type ServedVersion } from './proposals.repository';
 import type { ProposalPolicy } from './retraining-proposal';
 
 const COLUMNS = `workspace, id, model_name as "modelName", endpoint, model_version as "modelVersion", state, reasons, corrections,
@@ -54,15 +54,13 @@ export class TypeormProposals extends ProposalsRepository {
     return row?.version ?? 0;
   }
 
-  async putServedVersion(
-    db: Queryable,
-    served: { workspace: string; modelName: string; alias: string; version: number; moveTime: Date },
-  ): Promise<void> {
+  async putServedVersion(db: Queryable, served: ServedVersion): Promise<void> {
     await db.query(
-      `insert into served_models as s (workspace, model_name, alias, version, move_time) values ($1, $2, $3, $4, $5)
-       on conflict (workspace, model_name, alias) do update set version = excluded.version, move_time = excluded.move_time
-         where s.move_time <= excluded.move_time`,
-      [served.workspace, served.modelName, served.alias, served.version, served.moveTime],
+      `insert into served_models as s (workspace, model_name, alias, version, move_time, sequence) values ($1, $2, $3, $4, $5, $6)
+       on conflict (workspace, model_name, alias) do update
+         set version = excluded.version, move_time = excluded.move_time, sequence = excluded.sequence
+         where s.sequence <= excluded.sequence or excluded.sequence = 0`,
+      [served.workspace, served.modelName, served.alias, served.version, served.moveTime, served.sequence],
     );
   }
 

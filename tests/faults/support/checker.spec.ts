@@ -40,6 +40,7 @@ function soundFacts(change: Partial<Facts> = {}): Facts {
     events: [event(1), event(2)],
     orderedTopics: [TOPIC],
     countedTopics: [TOPIC],
+    views: [{ consumer: 'monitoring.aliases', name: 'm champion', told: ['1', '2', '1', '2'], held: '2' }],
     deadLetters: [],
     idleInTransaction: [],
     ...change,
@@ -91,6 +92,16 @@ describe('the checker', () => {
     ]);
     expect(check(soundFacts({ events: [event(1), event(2, { partition: 1 })] })).outOfOrder).toEqual([
       `${TOPIC} v-1 is on two partitions`,
+    ]);
+  });
+
+  it('finds a consumer that handled an earlier event last, and one that missed the last', () => {
+    const [view] = soundFacts().views;
+    expect(check(soundFacts({ views: [{ ...view, held: '1' }] })).outOfOrder).toEqual([
+      'monitoring.aliases holds 1 of m champion; the last event says 2',
+    ]);
+    expect(check(soundFacts({ views: [{ ...view, held: undefined }] })).lost).toEqual([
+      'monitoring.aliases holds nothing of m champion; the last event says 2',
     ]);
   });
 

@@ -22,6 +22,7 @@ export function check(facts: Facts, expects: Expectations = {}): Findings {
   checkTallies(facts, findings);
   checkOwed(facts, findings);
   checkOrder(facts, findings);
+  checkViews(facts, findings);
   checkDeadLetters(facts, findings, expects.poisonIds?.() ?? []);
   findings.other.push(...facts.unfinished, ...facts.idleInTransaction.map((session) => `idle in transaction: ${session}`));
   return findings;
@@ -100,6 +101,17 @@ function checkOrder({ events, orderedTopics, countedTopics }: Facts, findings: F
     [...first.values()].filter(({ topic }) => countedTopics.includes(topic)),
     findings,
   );
+}
+
+/** What a consumer holds at the end is what the last event said: one that handled an earlier event after it holds that one's word. */
+function checkViews({ views }: Facts, findings: Findings): void {
+  for (const { consumer, name, told, held } of views) {
+    const last = told.at(-1);
+    if (held === last) continue;
+    const what = `${consumer} holds ${held ?? 'nothing'} of ${name}; the last event says ${last}`;
+    if (held !== undefined && told.includes(held)) findings.outOfOrder.push(what);
+    else findings.lost.push(what);
+  }
 }
 
 /** All events of an aggregate, over all its topics, count its changes: none may be missing. */

@@ -42,6 +42,15 @@ export interface OwedFact {
   value: string;
 }
 
+/** What a consumer of an ordered topic holds of one thing at the end, beside all that its key's events said of it, in their order. */
+export interface ConsumerView {
+  consumer: string;
+  name: string;
+  told: readonly string[];
+  /** Undefined when it holds nothing. */
+  held: string | undefined;
+}
+
 export interface DeadLetterFact {
   service: string;
   consumer: string;
@@ -63,6 +72,7 @@ export interface Facts {
   orderedTopics: readonly string[];
   /** Topics whose aggregates count nothing but published changes: a missing number is a missing event. */
   countedTopics: readonly string[];
+  views: readonly ConsumerView[];
   deadLetters: readonly DeadLetterFact[];
   /** Sessions that sit in an open transaction, in words. */
   idleInTransaction: readonly string[];

@@ -3,6 +3,7 @@ import { listTopics } from '#libs/contracts';
 import type { ServiceName } from '../../../deploy/local/processes';
 import type { FaultLab } from './fault-lab';
 import type { DeadLetterFact, Effect, Facts, OwedEvent, OwedFact, Tally } from './facts';
+import { readConsumerViews } from './consumer-views';
 import { readTopics } from './topic-reader';
 import type { Operation } from './operation';
 
@@ -127,6 +128,7 @@ export async function gatherFacts(
   const names = listTopics()
     .map((topic) => topic.name)
     .filter((name) => name !== 'feedback.v1');
+  const events = topics ? await readTopics(lab.kafka.brokers, names, workspace) : [];
   return {
     operations,
     effects: await readEffects(sql, operations, has),
@@ -134,7 +136,8 @@ export async function gatherFacts(
     unfinished: await readUnfinished(sql, has),
     owedEvents: owed.events,
     owedFacts: owed.facts,
-    events: topics ? await readTopics(lab.kafka.brokers, names, workspace) : [],
+    events,
+    views: await readConsumerViews(events, sql, has),
     orderedTopics: ordered.map((topic) => topic.name),
     countedTopics: COUNTED,
     deadLetters: await readDeadLetters(sql, owners),

@@ -13,7 +13,7 @@ import { Traffic } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { randomFaults } from './random-faults';
 import { bounds, samplePlatform, Series } from './sample-platform';
-import { exceeds, slopeOf } from './slope';
+import { exceeds, saysNothing, slopeOf } from './slope';
 
 const FAULT_EVERY_SECONDS = 20;
 const SAMPLE_EVERY_MS = 5_000;
@@ -23,6 +23,9 @@ const WARM_UP_SHARE = 0.25;
 const RATES = { feedback: 20, uploads: 4, inferences: 20, aliases: 4, jobs: 0.05 } as const;
 
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+/** A run of this length must be able to say of every measure whether it grows; what a shorter one cannot say is only printed. */
+const CONCLUSIVE_MINUTES = 30;
 
 /** F23: `npm run soak -- [--minutes 30] [--seed N]`. Fails when something grows beyond its bound, or the checker finds anything. */
 async function main(): Promise<number> {
@@ -80,9 +83,10 @@ async function soak(lab: FaultLab, { minutes, seed }: { minutes: number; seed: n
     doubled: doubled.length,
     outOfOrder: outOfOrder.length,
   };
-  const grown = report(series, minutes / 60);
+  const { grown, unclear } = report(series, minutes / 60);
   for (const finding of [...lost, ...doubled, ...outOfOrder, ...other].slice(0, 20)) print(`     ${finding}`);
-  const ok = isClean(clean) && grown.length === 0;
+  const conclusive = minutes < CONCLUSIVE_MINUTES || unclear.length === 0;
+  const ok = isClean(clean) && grown.length === 0 && conclusive;
   const unavailable = traffic.longestUnavailabilitySeconds.toFixed(1);
   const text = Object.entries(figures).map(([name, value]) => `${name}=${value}`);
   print(`F23 ${text.join(' ')} longestUnavailabilitySeconds=${unavailable} ${ok ? 'ok' : 'FAILED'}`);
@@ -114,9 +118,9 @@ async function settled(lab: FaultLab, workspace: string, traffic: Traffic) {
   return check(await gatherFacts(lab, workspace, traffic.operations));
 }
 
-/** Prints the slopes and gives back what grew beyond its bound. */
-function report(series: Series, hoursTotal: number): string[] {
-  const grown: string[] = [];
+/** Prints the slopes; gives back what grew beyond its bound, and what the samples say nothing of. */
+function report(series: Series, hoursTotal: number): { grown: string[]; unclear: string[] } {
+  const [grown, unclear]: string[][] = [[], []];
   print(
     `${'service'.padEnd(12)} ${'measure'.padEnd(14)} ${'last'.padStart(9)} ${'per hour'.padStart(10)} ${'+-'.padStart(9)} ${'bound'.padStart(6)}`,
   );
@@ -125,13 +129,14 @@ function report(series: Series, hoursTotal: number): string[] {
     const slope = slopeOf(samples.filter(({ at }) => at >= WARM_UP_SHARE * hoursTotal));
     const bound = bounds[measure];
     const over = bound !== undefined && exceeds(slope, bound);
+    const hidden = bound !== undefined && saysNothing(slope, bound);
     if (over) grown.push(name);
+    else if (hidden) unclear.push(name);
+    const verdict = over ? ' GROWS' : hidden ? ' INCONCLUSIVE' : '';
     const cells = [slope.last.toFixed(1).padStart(9), slope.perHour.toFixed(1).padStart(10), slope.margin.toFixed(1).padStart(9)];
-    print(
-      `${service.padEnd(12)} ${measure.padEnd(14)} ${cells.join(' ')} ${String(bound ?? '-').padStart(6)}${over ? ' GROWS' : ''}`,
-    );
+    print(`${service.padEnd(12)} ${measure.padEnd(14)} ${cells.join(' ')} ${String(bound ?? '-').padStart(6)}${verdict}`);
   }
-  return grown;
+  return { grown, unclear };
 }
 
 main().then(

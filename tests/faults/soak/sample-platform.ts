@@ -3,11 +3,12 @@ import type { ServiceName } from '../../../deploy/local/processes';
 import type { FaultLab } from '../support/fault-lab';
 import type { Sample } from './slope';
 
-/** What is watched, with the largest growth per hour that counts as flat. Tables grow with the traffic: theirs is only told. */
+/** What is watched, with the largest growth per hour that counts as flat. Tables grow with the traffic: their size is only told. */
 export const bounds: Readonly<Record<string, number>> = {
   heapMegabytes: 40,
   rssMegabytes: 120,
   handles: 30,
+  timers: 30,
   connections: 10,
   deadLetters: 0.5,
 };
@@ -36,6 +37,7 @@ export async function samplePlatform(lab: FaultLab, series: Series, at: number):
       add('heapMegabytes', scale(metric(text, /nodejs_heap_size_used_bytes$/), 1e-6));
       add('rssMegabytes', scale(metric(text, /process_resident_memory_bytes$/), 1e-6));
       add('handles', metric(text, /nodejs_active_handles_total$/));
+      add('timers', metric(text, /nodejs_active_resources\{.*type="Timeout"/));
     }),
   );
   await sampleDatabases(lab, series, at);
@@ -44,16 +46,16 @@ export async function samplePlatform(lab: FaultLab, series: Series, at: number):
 async function sampleDatabases(lab: FaultLab, series: Series, at: number): Promise<void> {
   for (const service of lab.services.filter((name): name is ServiceName => name !== 'runtime')) {
     try {
-      const [row] = await lab.postgres.sql<{ connections: number; letters: number; rows: number }>(
+      const [row] = await lab.postgres.sql<{ connections: number; letters: number; megabytes: number }>(
         service,
         `select (select count(*)::int from pg_stat_activity where datname = current_database() and application_name like 'millrace-%'
                    and application_name <> 'millrace-fault-lab') as connections,
                 (select count(*)::int from dead_letters) as letters,
-                (select coalesce(sum(n_live_tup), 0)::int from pg_stat_user_tables) as rows`,
+                (select coalesce(sum(pg_total_relation_size(relid)), 0)::float8 / 1e6 from pg_stat_user_tables) as megabytes`,
       );
       series.add(service, 'connections', { at, value: row.connections });
       series.add(service, 'deadLetters', { at, value: row.letters });
-      series.add(service, 'tableRows', { at, value: row.rows });
+      series.add(service, 'tableMegabytes', { at, value: row.megabytes });
     } catch (error) {
       // Postgres is one of the things that are taken away meanwhile; then there is nothing to count.
       if (!isAway(error)) throw error;
@@ -67,7 +69,7 @@ function isAway(error: unknown): boolean {
   return /^(ECONN|08|57P0[123])/.test(code) || /^(Connection terminated|Query read timeout|timeout expired)/.test(message);
 }
 
-/** Value of the first metric whose name ends so, without labels. */
+/** Value of the first metric whose name and labels match. */
 function metric(text: string, name: RegExp): number | undefined {
   for (const line of text.split('\n')) {
     const [key, value] = line.split(' ');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { seededRandom } from '#libs/clock';
-import { exceeds, slopeOf, type Sample } from './slope';
+import { exceeds, saysNothing, slopeOf, type Sample } from './slope';
 
 function noisy(perHour: number, noise: number, seed = 1): Sample[] {
   const random = seededRandom(seed);
@@ -30,7 +30,14 @@ describe('the slope of a soak', () => {
     expect(exceeds(slopeOf(noisy(0, 10)), 30)).toBe(false);
   });
 
+  it('says so when the noise hides more than the bound, whatever the slope looks like', () => {
+    expect(saysNothing(slopeOf(noisy(0, 200)), 10)).toBe(true);
+    expect(saysNothing(slopeOf(noisy(0, 10)), 30)).toBe(false);
+  });
+
   it('says nothing of too few samples', () => {
-    expect(exceeds(slopeOf(noisy(1_000, 0).slice(0, 3)), 10)).toBe(false);
+    const few = slopeOf(noisy(1_000, 0).slice(0, 3));
+    expect(exceeds(few, 10)).toBe(false);
+    expect(saysNothing(few, 10)).toBe(true);
   });
 });

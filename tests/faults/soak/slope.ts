@@ -39,6 +39,11 @@ export function slopeOf(samples: readonly Sample[]): Slope {
   return { perHour, margin, last: samples[n - 1].value };
 }
 
+/** True when the samples cannot tell growth within the bound from growth beyond it: their interval is wider than the bound. */
+export function saysNothing(slope: Slope, boundPerHour: number): boolean {
+  return slope.margin > boundPerHour;
+}
+
 /** True when the slope is above the bound beyond doubt: even the low end of its interval is. */
 export function exceeds(slope: Slope, boundPerHour: number): boolean {
   return slope.perHour - slope.margin > boundPerHour;

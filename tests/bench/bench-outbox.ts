@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Committed state changes until their events were handled, on the embedded event log and on Kafka: events per second, order per key,
-// latency at 500 a second, and what an idle process costs. Run: npm run bench:outbox [-- --scale small] [--assert]
+// Committed state changes until their events were handled, on the embedded event log and on Kafka, in one process that writes, sends
+// and handles: events per second beside the same commits while nobody sends or handles, order per key, latency at 500 a second beside
+// the bare broker, and what an idle process costs. Run: npm run bench:outbox [-- --scale small] [--broker kafka] [--assert]
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SystemClock, UuidIds } from '#libs/clock';
-import type { EventDefinition } from '#libs/contracts';
 import {
   EventConsumer,
   EventLogBroker,
@@ -13,41 +13,34 @@ import {
   Messaging,
   messagingMigrations,
   onBatch,
+  OutboxPublisher,
   type Broker,
 } from '#libs/messaging';
 import { Metrics, silentLogger } from '#libs/observability';
 import { openPersistence, persistenceMigrations, runMigrations, type Persistence } from '#libs/persistence';
 import { startKafkaForTests } from '#libs/testing';
+import { kafkaLatencies, notifyLatencies, paced, type Rate } from './bare-round-trips';
 import { BenchRig, percentile, report, round, type Figure, type Scale } from './bench-kit';
+import { Changed, StateWriter, TOPIC } from './state-writer';
 
-interface Payload {
-  /** Counts up within its key. */
-  n: number;
-  text: string;
-}
+type Kind = 'kafka' | 'event-log';
 
 const SIZES = {
   small: { events: 3_000, latencySeconds: 1, idleMs: 1_000 },
   full: { events: 60_000, latencySeconds: 10, idleMs: 10_000 },
 };
 const PER_TRANSACTION = 10;
+const WARM_UP_TRANSACTIONS = 50;
 const WRITERS = 8;
-const LATENCY_RATE = 500;
+const LATENCY_RATE = { perSecond: 500, together: 5 };
 const LATENCY_MS_MAX = 100;
 const RATE_MIN = { kafka: 5_000, 'event-log': 3_000 };
-const TOPIC = 'registry.alias.v1';
-
-const Changed: EventDefinition<Payload> = {
-  type: 'millrace.bench.changed.v1',
-  topic: TOPIC,
-  toJSON: (data) => data,
-  fromJSON: (json) => json as Payload,
-};
 
 class BenchConsumer extends EventConsumer {
   readonly group = 'bench.events';
   override readonly batch = { sizeMax: 500 };
   received = 0;
+  /** Events that are not the next change of their aggregate: out of order, doubled or after one that is missing. */
   outOfOrder = 0;
   private readonly last = new Map<string, number>();
   readonly latenciesMs: number[] = [];
@@ -55,10 +48,10 @@ class BenchConsumer extends EventConsumer {
     onBatch(Changed, async (events, tx) => {
       tx.afterCommit(() => {
         this.received += events.length;
-        for (const event of events) {
-          this.latenciesMs.push(Date.now() - event.time.getTime());
-          if (event.data.n <= (this.last.get(event.aggregateId) ?? -1)) this.outOfOrder += 1;
-          this.last.set(event.aggregateId, event.data.n);
+        for (const { aggregateId, data } of events) {
+          this.latenciesMs.push(performance.now() - data.wantedMs);
+          if (data.version !== (this.last.get(aggregateId) ?? 0) + 1) this.outOfOrder += 1;
+          this.last.set(aggregateId, data.version);
         }
       });
     }),
@@ -68,8 +61,8 @@ class BenchConsumer extends EventConsumer {
 /** One service's messaging on a broker. */
 class Joint {
   readonly consumer = new BenchConsumer();
+  readonly writer: StateWriter;
   private readonly messaging: Messaging;
-  private readonly counts = new Map<string, number>();
 
   constructor(
     databaseUrl: string,
@@ -91,9 +84,11 @@ class Joint {
         throw error;
       },
     });
+    this.writer = new StateWriter(persistence, this.messaging.publisher);
   }
 
   async start(): Promise<void> {
+    await this.writer.createState(WRITERS);
     this.messaging.start([this.consumer]);
     await this.messaging.started();
   }
@@ -105,22 +100,6 @@ class Joint {
     await this.persistence.close();
   }
 
-  /** One transaction of `count` events, each of another key of this writer. */
-  commit(writer: number, count: number): Promise<unknown> {
-    return this.persistence.unitOfWork.run((tx) =>
-      this.messaging.publisher.publishMany(
-        tx,
-        Changed,
-        Array.from({ length: count }, (_, key) => {
-          const aggregateId = `${writer}-${key}`;
-          const n = this.counts.get(aggregateId) ?? 0;
-          this.counts.set(aggregateId, n + 1);
-          return { workspace: 'bench', aggregateId, aggregateVersion: n + 1, data: { n, text: 'x'.repeat(100) } };
-        }),
-      ),
-    );
-  }
-
   async received(count: number, secondsMax: number): Promise<void> {
     const endMs = performance.now() + secondsMax * 1000;
     while (this.consumer.received < count) {
@@ -130,68 +109,140 @@ class Joint {
   }
 }
 
-async function measure(
-  joint: Joint,
-  kind: 'kafka' | 'event-log',
-  scale: Scale,
-): Promise<{ figures: Figure[]; faults: string[] }> {
+/** Commits by all writers at once; returns how many events that were. */
+async function writeAll(writer: StateWriter, events: number): Promise<number> {
+  const transactions = Math.ceil(events / WRITERS / PER_TRANSACTION);
+  const write = async (number: number): Promise<void> => {
+    for (let n = 0; n < transactions; n += 1) await writer.commit(number, PER_TRANSACTION);
+  };
+  await Promise.all(Array.from({ length: WRITERS }, (_, number) => write(number)));
+  return transactions * WRITERS * PER_TRANSACTION;
+}
+
+async function warmUp(writer: StateWriter): Promise<number> {
+  for (let n = 0; n < WARM_UP_TRANSACTIONS; n += 1) await writer.commit(n % WRITERS, PER_TRANSACTION);
+  return WARM_UP_TRANSACTIONS * PER_TRANSACTION;
+}
+
+/** Events per second that the same transactions commit while no relay and no consumer runs. */
+async function commitsAlone(databaseUrl: string, events: number): Promise<number> {
+  const persistence = await migrated(databaseUrl);
+  const wake = (): void => undefined;
+  const publisher = new OutboxPublisher({ service: 'bench', build: 'bench', clock: new SystemClock(), ids: new UuidIds(), wake });
+  const writer = new StateWriter(persistence, publisher);
+  try {
+    await writer.createState(WRITERS);
+    await warmUp(writer);
+    const startMs = performance.now();
+    const written = await writeAll(writer, events);
+    return (written * 1000) / (performance.now() - startMs);
+  } finally {
+    await persistence.close();
+  }
+}
+
+interface Baselines {
+  commitsPerSecond: number;
+  latency: { what: string; p95Ms: number };
+}
+
+interface Measured {
+  figures: Figure[];
+  faults: string[];
+}
+
+async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baselines): Promise<Measured> {
   const { events, latencySeconds, idleMs } = SIZES[scale];
-  const { consumer } = joint;
-  for (let n = 0; n < 50; n += 1) await joint.commit(0, PER_TRANSACTION);
-  await joint.received(500, 60);
+  const { consumer, writer } = joint;
+  const warm = await warmUp(writer);
+  await joint.received(warm, 60);
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
-  const write = async (writer: number): Promise<void> => {
-    for (let sent = 0; sent < events / WRITERS; sent += PER_TRANSACTION) await joint.commit(writer, PER_TRANSACTION);
-  };
-  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+  const written = await writeAll(writer, events);
   const committedSeconds = (performance.now() - startMs) / 1000;
-  const perWriter = Math.ceil(events / WRITERS / PER_TRANSACTION) * PER_TRANSACTION;
-  const all = 500 + perWriter * WRITERS;
-  await joint.received(all, 300);
+  await joint.received(warm + written, 300);
   const seconds = (performance.now() - startMs) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
 
   consumer.latenciesMs.length = 0;
-  const total = LATENCY_RATE * latencySeconds;
-  const writes: Promise<unknown>[] = [];
-  const paceStartMs = performance.now();
-  for (let n = 0; n < total; n += 5) {
-    writes.push(joint.commit((n / 5) % WRITERS, 5));
-    const aheadMs = ((n + 5) * 1000) / LATENCY_RATE - (performance.now() - paceStartMs);
-    if (aheadMs > 0) await delay(aheadMs);
-  }
-  await Promise.all(writes);
-  await joint.received(all + total, 60);
+  const total = LATENCY_RATE.perSecond * latencySeconds;
+  await paced({ ...LATENCY_RATE, seconds: latencySeconds }, (from) =>
+    writer.commit((from / LATENCY_RATE.together) % WRITERS, LATENCY_RATE.together),
+  );
+  const all = warm + written + total;
+  await joint.received(all, 60);
   const idleBefore = process.cpuUsage();
   await delay(idleMs);
   const idle = process.cpuUsage(idleBefore);
   const faults: string[] = [];
-  if (consumer.received !== all + total) faults.push(`${kind}: ${consumer.received} events handled, ${all + total} committed`);
+  const { changes, events: announced } = await writer.counts();
+  if (changes !== all || announced !== all)
+    faults.push(`${kind}: ${changes} state changes and ${announced} events in the database, ${all} committed`);
+  if (consumer.received !== all) faults.push(`${kind}: ${consumer.received} events handled, ${all} committed`);
   if (consumer.outOfOrder > 0) faults.push(`${kind}: ${consumer.outOfOrder} events out of order within their key`);
+  const rate = written / seconds;
   const p95 = percentile(consumer.latenciesMs, 0.95);
   const figures: Figure[] = [
     {
-      name: `${kind}: committed to handled`,
-      value: Math.round((perWriter * WRITERS) / seconds),
+      name: `${kind}: state change committed to event handled`,
+      value: Math.round(rate),
       unit: 'events/s',
-      // Committing alone is what the database allows; the relay and the consumer share its cores.
-      baseline: { what: 'commits alone', value: Math.round((perWriter * WRITERS) / committedSeconds) },
-      ratio: round(committedSeconds / seconds),
+      baseline: { what: 'the same commits, nobody sends or handles', value: Math.round(baselines.commitsPerSecond) },
+      ratio: round(rate / baselines.commitsPerSecond),
       target: { at: 'least', value: RATE_MIN[kind], of: 'value' },
       cpuSeconds: round((user + system) / 1e6, 2),
-      events: perWriter * WRITERS,
+      events: written,
+      commitsMeanwhilePerSecond: Math.round(written / committedSeconds),
     },
     {
-      name: `${kind}: latency p95 at ${LATENCY_RATE}/s`,
+      name: `${kind}: latency p95 at ${LATENCY_RATE.perSecond}/s`,
       value: round(p95, 1),
       unit: 'ms',
+      baseline: { what: baselines.latency.what, value: round(baselines.latency.p95Ms, 1) },
+      ratio: round(p95 / baselines.latency.p95Ms, 1),
       p50: round(percentile(consumer.latenciesMs, 0.5), 1),
       target: { at: 'most', value: LATENCY_MS_MAX, of: 'value' },
     },
-    { name: `${kind}: idle processor time`, value: round((idle.user + idle.system) / 10 / idleMs, 2), unit: '% of a core' },
+    {
+      name: `${kind}: idle processor time of this process`,
+      value: round((idle.user + idle.system) / 10 / idleMs, 2),
+      unit: '% of a core',
+      absolute: 'a process that does nothing would be the baseline, and costs nothing',
+    },
   ];
   return { figures, faults };
+}
+
+async function migrated(databaseUrl: string): Promise<Persistence> {
+  const migrations = [...persistenceMigrations, ...messagingMigrations];
+  await runMigrations({ databaseUrl, service: 'bench', migrations });
+  return openPersistence({ databaseUrl, applicationName: 'bench' });
+}
+
+async function measureKind(rig: BenchRig, kind: Kind, scale: Scale, kafkaBrokers: string[]): Promise<Measured> {
+  const name = `bench_${kind.replace('-', '_')}`;
+  const rate: Rate = { ...LATENCY_RATE, seconds: SIZES[scale].latencySeconds };
+  const eventLogUrl = rig.postgres.url('events');
+  await runMigrations({ databaseUrl: eventLogUrl, service: 'events', migrations: eventLogMigrations });
+  const commitsPerSecond = await commitsAlone(rig.postgres.url(`${name}_alone`), SIZES[scale].events);
+  const latency =
+    kind === 'kafka'
+      ? { what: 'kafkajs producer to kafkajs consumer', p95Ms: percentile(await kafkaLatencies(kafkaBrokers, rate), 0.95) }
+      : { what: 'insert and NOTIFY to select', p95Ms: percentile(await notifyLatencies(eventLogUrl, rate), 0.95) };
+  const logger = silentLogger();
+  const broker =
+    kind === 'kafka'
+      ? new KafkaBroker({ brokers: kafkaBrokers, service: 'bench', logger })
+      : new EventLogBroker({ databaseUrl: eventLogUrl, service: 'bench', logger });
+  if (kind === 'kafka') await broker.ensureTopics([{ name: TOPIC, partitions: 4, retentionDays: 1 }]);
+  const databaseUrl = rig.postgres.url(name);
+  const joint = new Joint(databaseUrl, await migrated(databaseUrl), broker);
+  await joint.start();
+  try {
+    return await measure(joint, kind, scale, { commitsPerSecond, latency });
+  } finally {
+    await joint.stop();
+  }
 }
 
 async function main(): Promise<void> {
@@ -207,27 +258,8 @@ async function main(): Promise<void> {
   const rig = await BenchRig.open();
   const kafka = kinds.includes('kafka') ? await startKafkaForTests() : undefined;
   try {
-    const results: { figures: Figure[]; faults: string[] }[] = [];
-    for (const kind of kinds) {
-      const databaseUrl = rig.postgres.url(`bench_${kind.replace('-', '_')}`);
-      const eventLogUrl = rig.postgres.url('events');
-      const migrations = [...persistenceMigrations, ...messagingMigrations];
-      await runMigrations({ databaseUrl, service: 'bench', migrations });
-      await runMigrations({ databaseUrl: eventLogUrl, service: 'events', migrations: eventLogMigrations });
-      const logger = silentLogger();
-      const broker =
-        kind === 'kafka'
-          ? new KafkaBroker({ brokers: kafka?.brokers ?? [], service: 'bench', logger })
-          : new EventLogBroker({ databaseUrl: eventLogUrl, service: 'bench', logger });
-      if (kind === 'kafka') await broker.ensureTopics([{ name: TOPIC, partitions: 4, retentionDays: 1 }]);
-      const joint = new Joint(databaseUrl, openPersistence({ databaseUrl, applicationName: 'bench' }), broker);
-      await joint.start();
-      try {
-        results.push(await measure(joint, kind, scale));
-      } finally {
-        await joint.stop();
-      }
-    }
+    const results: Measured[] = [];
+    for (const kind of kinds) results.push(await measureKind(rig, kind, scale, kafka?.brokers ?? []));
     const [figures, faults] = [results.flatMap((result) => result.figures), results.flatMap((result) => result.faults)];
     report('outbox', { scale, assert: values.assert }, figures, faults);
   } finally {

@@ -113,7 +113,7 @@ export function childrenCpuSecondsOf(pid: number): number {
 }
 
 /** Fields of /proc/<pid>/stat from the state on; undefined when the process has just ended. */
-function statOf(pid: string): string[] | undefined {
+export function statOf(pid: string): string[] | undefined {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   } catch {
@@ -126,6 +126,12 @@ export function memoryMibOf(pid: number): { now: number; most: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const read = (name: string): number => Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024);
   return { now: read('VmRSS'), most: read('VmHWM') };
+}
+
+/** The most resident memory there was, in MB of 10^6 bytes. */
+export function memoryMbMostOf(pid: number): number {
+  const [, kibibytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (Number(kibibytes) * 1024) / 1e6;
 }
 
 /** A program of the built tree that runs as a process of its own. */
@@ -153,7 +159,7 @@ export function spawnProgram(file: string, args: string[], env: Record<string, s
   };
   // A bench that is ended by a time limit must not leave its processes behind.
   process.once('exit', kill);
-  process.once('SIGTERM', endNow);
+  if (!process.listeners('SIGTERM').includes(endNow)) process.once('SIGTERM', endNow);
   const stop = async (): Promise<void> => {
     process.off('exit', kill);
     child.kill('SIGTERM');

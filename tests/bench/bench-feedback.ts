@@ -13,6 +13,7 @@ import { KafkaBroker, messagingMigrations } from '#libs/messaging';
 import { silentLogger } from '#libs/observability';
 import { persistenceMigrations, runMigrations } from '#libs/persistence';
 import { startKafkaForTests, type TestKafka } from '#libs/testing';
+import { kafkaLatencies } from './bare-round-trips';
 import {
   benchArguments,
   BenchRig,
@@ -218,6 +219,9 @@ async function main(): Promise<void> {
     const plain = await intoPlainTable(rig, kafka, 'feedback-baseline.js', made.good + made.bad);
     const hosted = await intoPlainTable(rig, kafka, 'feedback-host.js', made.good + made.bad);
 
+    const bareRate = { perSecond: LATENCY_RATE, seconds: latencySeconds, together: 10 };
+    const bareP95Ms = percentile(await kafkaLatencies(kafka.brokers, bareRate), 0.95);
+
     const env = { BROKER: 'kafka', KAFKA_BROKERS: kafka.brokers.join(), FEEDBACK_PER_RATER_DAY_MAX: '1000000' };
     const monitoring = await rig.service('monitoring', env);
     const cpuBefore = cpuSecondsOf(monitoring.pid);
@@ -291,6 +295,8 @@ async function main(): Promise<void> {
         name: `produced to visible through the API, p95 at ${LATENCY_RATE}/s`,
         value: round(percentile(times, 0.95), 1),
         unit: 'ms',
+        baseline: { what: 'kafkajs producer to kafkajs consumer', value: round(bareP95Ms, 1) },
+        ratio: round(percentile(times, 0.95) / bareP95Ms, 1),
         p50: round(percentile(times, 0.5), 1),
         samples: times.length,
         target: { at: 'most', value: LATENCY_MS_MAX, of: 'value' },

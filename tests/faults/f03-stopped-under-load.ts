@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault, FaultContext, ServiceName } from './support/fault';
+import { NOT_LET_IN, rpcDoors } from './support/rpc-doors';
 import type { ServiceProcess } from './support/service-process';
 
 const services: readonly ServiceName[] = ['gateway', 'ingestion', 'data-prep', 'training', 'registry', 'monitoring'];
@@ -17,7 +18,7 @@ const READ_DOORS: Record<ServiceName, string> = {
 
 /**
  * F3: SIGTERM under load. The second replica of every service is told to stop: exit 0 in time, and whoever still gets through to it
- * is answered in order, never with a 5xx. (Not being let in is in order: that client asks another replica.)
+ * is answered in order, with 200 by HTTP and OK by gRPC. (Not being let in is in order: that client asks another replica.)
  */
 export const fault: Fault = {
   id: 'F3',
@@ -37,21 +38,27 @@ export const fault: Fault = {
 };
 
 async function stopUnderLoad(
-  { traffic, note, fault: count }: FaultContext,
+  { traffic, note, fault: count, workspace }: FaultContext,
   replica: ServiceProcess,
   service: ServiceName,
 ): Promise<void> {
-  const statuses = new Map<number, number>();
+  const answers = new Map<string, number>();
   const control = { over: false };
-  const asking = ask(`${replica.httpUrl}${READ_DOORS[service]}`, statuses, control);
   const failuresBefore = traffic.failures.length;
-  const { code, seconds } = await replica.stop();
+  // Connected before, so that what is answered after the signal does not hang on a first connection.
+  const rpc = rpcDoors[service](replica.grpcAddress, workspace);
+  await rpc.ask();
+  const stopping = replica.stop(); // sends the signal before it gives back its promise
+  const url = `${replica.httpUrl}${READ_DOORS[service]}`;
+  const asking = [ask(() => askHttp(url), answers, control), ask(rpc.ask, answers, control)];
+  const { code, seconds } = await stopping;
   control.over = true;
-  await asking;
-  count('SIGTERM', { service, code, seconds, statuses: Object.fromEntries(statuses) });
+  await Promise.all(asking).finally(rpc.close);
+  count('SIGTERM', { service, code, seconds, answers: Object.fromEntries(answers) });
   assert.equal(code, 0, `${service} stopped with ${code}:\n${replica.output.slice(-1_500)}`);
   assert.ok(seconds < STOP_SECONDS_MAX, `${service} took ${seconds} s to stop`);
-  const bad = [...statuses.keys()].filter((status) => status >= 500);
+  for (const good of ['200', 'OK']) assert.ok((answers.get(good) ?? 0) > 0, `${service} gave nobody ${good} after the signal`);
+  const bad = [...answers.keys()].filter((answer) => !['200', 'OK', NOT_LET_IN].includes(answer));
   assert.deepEqual(bad, [], `${service} answered ${bad.join(', ')} while it stopped`);
   const refused = traffic.failures
     .slice(failuresBefore)
@@ -61,16 +68,23 @@ async function stopUnderLoad(
 }
 
 /** Asks a read door over and over; counts what is answered. */
-async function ask(url: string, statuses: Map<number, number>, control: { over: boolean }): Promise<void> {
+async function ask(door: () => Promise<string>, answers: Map<string, number>, control: { over: boolean }): Promise<void> {
   while (!control.over) {
-    const status = await fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status;
-      },
-      () => 0, // not let in
-    );
-    if (status !== 0) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    const answer = await door();
+    answers.set(answer, (answers.get(answer) ?? 0) + 1);
     await delay(25);
   }
+}
+
+function askHttp(url: string): Promise<string> {
+  return fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return String(response.status);
+    },
+    (error: unknown) => {
+      if ((error as Error).name === 'TimeoutError') return 'no answer within 5 s';
+      return NOT_LET_IN;
+    },
+  );
 }

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ingestion } from '#libs/contracts';
+import { toAppError } from '#libs/errors';
+import { createRpcClient } from '#libs/rpc';
 import { waitingEvents } from './f06-broker-killed';
 import type { Fault, FaultContext, LabOptions } from './support/fault';
 import { outboxesEmpty } from './support/fault-lab';
@@ -52,6 +57,7 @@ async function fillPostgres({ lab, traffic, fault: count, note, long, workspace 
     });
     for (const endMs = performance.now() + (long ? SECONDS_FULL.long : SECONDS_FULL.short) * 1000; performance.now() < endMs;)
       await upload(lab.http('ingestion'), workspace, codes);
+    await uploadIsRefusedByRpc(lab.grpc('ingestion'), workspace, note);
   } finally {
     disk.free();
   }
@@ -78,10 +84,13 @@ async function revive({ lab, note }: Pick<FaultContext, 'lab' | 'note'>): Promis
 async function fillKafka({ lab, traffic, fault: count, note, long }: FaultContext, round: number, disk: SmallDisk) {
   const bytes = disk.fill();
   count('disk of the broker full', { round, bytes });
-  await delay((long ? SECONDS_FULL.long : SECONDS_FULL.short) * 1000);
-  await traffic.flows({ kinds: ['uploads'], timeoutMs: 30_000 });
-  await waitFor('events that wait for the broker', async () => (await waitingEvents(lab)) > 0, { timeoutMs: 60_000 });
-  disk.free();
+  try {
+    await delay((long ? SECONDS_FULL.long : SECONDS_FULL.short) * 1000);
+    await traffic.flows({ kinds: ['uploads'], timeoutMs: 30_000 });
+    await waitFor('events that wait for the broker', async () => (await waitingEvents(lab)) > 0, { timeoutMs: 60_000 });
+  } finally {
+    disk.free();
+  }
   note('broker', { round, running: lab.kafka.isRunning });
   // A broker that could not write gives up its disk, or itself: it has to be started again.
   await lab.kafka.restart();
@@ -92,17 +101,47 @@ async function fillKafka({ lab, traffic, fault: count, note, long }: FaultContex
 
 /** An upload of half a megabyte in a workspace of its own; counts the answer. */
 async function upload(url: string, workspace: string, codes: Map<string, number>): Promise<number> {
-  const rows = Array.from({ length: 500 }, (_, index) => `${JSON.stringify({ text: `${index} ${'x'.repeat(1_000)}` })}\n`);
   const response = await fetch(`${url}/api/v1/datasets/filler/versions?format=jsonl`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-ndjson', 'x-millrace-workspace': `${workspace}-filler` },
-    body: rows.join(''),
+    body: fillerRows(),
     signal: AbortSignal.timeout(40_000),
   });
   const { code = '' } = (await response.json()) as { code?: string };
   const answer = `${response.status} ${code}`;
   codes.set(answer, (codes.get(answer) ?? 0) + 1);
   return response.status;
+}
+
+/** Half a megabyte. */
+function fillerRows(): string {
+  return Array.from({ length: 500 }, (_, index) => `${JSON.stringify({ text: `${index} ${'x'.repeat(1_000)}` })}\n`).join('');
+}
+
+async function* fillerMessages(): AsyncGenerator<ingestion.UploadDatasetRequest> {
+  const header = ingestion.UploadHeader.fromPartial({ dataset: 'filler', format: 'jsonl', requestId: randomUUID() });
+  yield { header, chunk: undefined };
+  yield { header: undefined, chunk: Buffer.from(fillerRows()) };
+}
+
+/** The same by gRPC: the kinds of refusal that become RESOURCE_EXHAUSTED and UNAVAILABLE on the wire. */
+async function uploadIsRefusedByRpc(address: string, workspace: string, note: FaultContext['note']): Promise<void> {
+  const client = createRpcClient(ingestion.DatasetServiceService, { address, service: 'faults' });
+  try {
+    const refusal = await waitFor(
+      'a refusal by gRPC',
+      () => {
+        const call = client.uploadDataset(fillerMessages(), { workspace: `${workspace}-filler`, deadlineMs: 40_000 });
+        return call.then(() => undefined, toAppError);
+      },
+      { timeoutMs: 120_000 },
+    );
+    const { kind, code } = refusal;
+    note('answer by gRPC while full', { kind, code });
+    assert.ok(kind === 'unavailable' || kind === 'exhausted', `a full disk was answered with ${kind} ${code}`);
+  } finally {
+    client.close();
+  }
 }
 
 function refusals(status: number): boolean {

@@ -137,7 +137,7 @@ async function uploadIsRefusedByRpc(address: string, workspace: string, note: Fa
       { timeoutMs: 120_000 },
     );
     const { kind, code } = refusal;
-    note('answer by gRPC while full', { kind, code });
+    note('answer by gRPC while full', { errorKind: kind, code });
     assert.ok(kind === 'unavailable' || kind === 'exhausted', `a full disk was answered with ${kind} ${code}`);
   } finally {
     client.close();

@@ -59,4 +59,21 @@ describe('claiming jobs', () => {
     const late = database.uow.run((tx) => jobs.update(tx, claim.job, { state: 'running' }, claim.job.leaseToken));
     await expect(late).rejects.toMatchObject({ code: 'TRAINING.LEASE_LOST' });
   });
+
+  it('makes another attempt due by the clock of the database, whatever the clock of the process says', async () => {
+    const hourAheadMs = Date.now() + 3_600_000;
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(hourAheadMs);
+    try {
+      const job = await makeQueued();
+      await database.uow.run((tx) => jobs.update(tx, job, { retryAfterSeconds: 60 }));
+    } finally {
+      clock.mockRestore();
+    }
+    const [row] = await database.db.query<{ seconds: number }>(
+      'select extract(epoch from next_attempt_time - now())::float8 as seconds from jobs',
+    );
+    expect(row?.seconds).toBeGreaterThan(0);
+    expect(row?.seconds).toBeLessThanOrEqual(60);
+    expect(await database.uow.run((tx) => jobs.claim(tx, options))).toBeUndefined();
+  });
 });

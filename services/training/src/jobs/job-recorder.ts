@@ -114,8 +114,8 @@ export class JobRecorder {
     next: { failures: number; delaySeconds: number },
   ): Promise<JobRecord> {
     await this.jobs.endAttempt(tx, job, job.attempts, { state: 'failed', error: failure });
-    const nextAttemptTime = new Date(this.clock.now().getTime() + next.delaySeconds * 1000);
-    const changes: JobChanges = { state: 'queued', error: failure, failures: next.failures, nextAttemptTime, release: true };
+    const { failures, delaySeconds: retryAfterSeconds } = next;
+    const changes: JobChanges = { state: 'queued', error: failure, failures, retryAfterSeconds, release: true };
     const message = `attempt ${job.attempts} failed: ${failure.message}; another one follows in ${next.delaySeconds} s`;
     return this.change(tx, job, changes, message, { ...failure }, 'warn');
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { hasCode } from '#libs/errors';
 import { UnitOfWork } from '#libs/persistence';
 import { FinishAttempt, toFailure } from './finish-attempt';
@@ -10,6 +9,9 @@ import { JobRecorder } from './job-recorder';
 import { JobsRepository } from './jobs.repository';
 import { RunAttempt } from './run-attempt';
 import { ValidateJob } from './validate-job';
+
+/** Pause before another look at a job whose rows could not be read. */
+const POSTPONED_SECONDS = 5;
 
 /** What a claimed job needs, by its state. */
 @Injectable()
@@ -21,7 +23,6 @@ export class JobWork {
     private readonly recorder: JobRecorder,
     private readonly jobs: JobsRepository,
     private readonly unitOfWork: UnitOfWork,
-    private readonly clock: Clock,
   ) {}
 
   async execute(job: JobRecord, lease: JobLease): Promise<void> {
@@ -43,10 +44,9 @@ export class JobWork {
       await this.unitOfWork.run((tx) => this.recorder.failed(tx, job, failure, 0), { label: 'fail invalid job' });
       return;
     }
-    const nextAttemptTime = new Date(this.clock.now().getTime() + 5000);
     await this.unitOfWork.run(
       async (tx) => {
-        await this.jobs.update(tx, job, { error: failure, nextAttemptTime, release: true }, job.leaseToken);
+        await this.jobs.update(tx, job, { error: failure, retryAfterSeconds: POSTPONED_SECONDS, release: true }, job.leaseToken);
         const message = `rows not read yet: ${failure.message}`;
         await this.recorder.noted(tx, job, { level: 'warn', type: 'validation', message, data: { code: failure.code } });
       },

@@ -57,7 +57,8 @@ export interface JobChanges {
   cancel?: CancelRequest;
   result?: JobResult;
   error?: JobFailure | null;
-  nextAttemptTime?: Date;
+  /** The next attempt is due in so many seconds, by the database's clock: all processes agree on it, and a wrong clock of one does no harm. */
+  retryAfterSeconds?: number;
   startTime?: Date;
   endTime?: Date;
   /** Give the lease back. */

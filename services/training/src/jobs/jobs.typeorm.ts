@@ -9,7 +9,7 @@ import { JobHistoryTypeorm } from './job-history.typeorm';
 import type { Claim, ClaimOptions, JobChanges, JobCursor, JobFilter, JobKey, NewJob } from './jobs.repository';
 
 // Column and JSON-ness of each changeable field.
-const columns: Record<Exclude<keyof JobChanges, 'release'>, [column: string, json: boolean]> = {
+const columns: Record<Exclude<keyof JobChanges, 'release' | 'retryAfterSeconds'>, [column: string, json: boolean]> = {
   state: ['state', false],
   inputs: ['inputs', true],
   attempts: ['attempts', false],
@@ -18,7 +18,6 @@ const columns: Record<Exclude<keyof JobChanges, 'release'>, [column: string, jso
   cancel: ['cancel', true],
   result: ['result', true],
   error: ['error', true],
-  nextAttemptTime: ['next_attempt_time', false],
   startTime: ['start_time', false],
   endTime: ['end_time', false],
 };
@@ -88,13 +87,17 @@ export class JobsTypeorm extends JobHistoryTypeorm {
   }
 
   async update(tx: Transaction, key: JobKey, changes: JobChanges, leaseToken?: string): Promise<JobRecord> {
-    const { release, ...fields } = changes;
+    const { release, retryAfterSeconds, ...fields } = changes;
     const params: unknown[] = [key.workspace, key.id, leaseToken ?? null];
     const sets = Object.entries(fields).map(([name, value]) => {
       const [column, json] = columns[name as keyof typeof fields];
       params.push(json && value !== null ? JSON.stringify(value) : value);
       return `${column} = $${params.length}`;
     });
+    if (retryAfterSeconds !== undefined) {
+      params.push(retryAfterSeconds);
+      sets.push(`next_attempt_time = now() + make_interval(secs => $${params.length})`);
+    }
     if (release) sets.push("lease_until = null, lease_owner = ''");
     const rows = await tx.query<JobRow>(
       `update jobs set ${[...sets, 'version = version + 1', 'update_time = now()'].join(', ')}

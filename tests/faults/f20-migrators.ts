@@ -11,6 +11,12 @@ import { serviceMigrations } from '../../deploy/scripts/service-migrations';
 import type { Fault, FaultContext } from './support/fault';
 import type { FaultLab } from './support/fault-lab';
 import { hooked } from './support/hooked';
+import { waitFor } from './support/wait';
+
+/** As libs/persistence sets it for a migrator: what queues behind one waits no longer. */
+const LOCK_TIMEOUT_MS = 5_000;
+/** What a request costs by itself on a busy machine. */
+const SLACK_MS = 2_000;
 
 /** F20: migrators race, die half way, and work under load; traffic never waits behind one for longer than its lock timeout. */
 export const fault: Fault = {
@@ -70,7 +76,8 @@ class FaultNote1999999999999 implements MigrationInterface {
 }
 
 /** A long reader holds the table: the migrator gives up after 5 s instead of holding up all callers; later it succeeds under load. */
-async function migrateUnderLoad({ lab, traffic, note, fault: count }: FaultContext): Promise<void> {
+async function migrateUnderLoad(context: FaultContext): Promise<void> {
+  const { lab, traffic, note, fault: count } = context;
   const run = {
     databaseUrl: lab.postgres.url('registry'),
     service: 'registry',
@@ -83,25 +90,52 @@ async function migrateUnderLoad({ lab, traffic, note, fault: count }: FaultConte
     await reader.query('select count(*) from registered_models');
     count('migration behind a long reader');
     const startedMs = performance.now();
-    const outcome = await runMigrations(run).catch((error: unknown) => error);
+    const migrating = runMigrations(run).catch((error: unknown) => error);
+    await waitFor('callers that queue behind the migrator', () => queued(lab), { timeoutMs: LOCK_TIMEOUT_MS, intervalMs: 50 });
+    const outcome = await migrating;
     const waitedMs = performance.now() - startedMs;
     note('migration gave up', { waitedMs });
     assert.ok(hasCode(outcome, 'PERSISTENCE.MIGRATION_FAILED'), `expected a failed migration, not ${String(outcome)}`);
     assert.match((outcome as Error).message, /lock timeout/);
     assert.ok(waitedMs < 15_000, `the migrator waited ${waitedMs} ms for a lock`);
     await traffic.flows({ kinds: ['aliases'] });
+    assertWaits(context, startedMs);
   } finally {
     await reader.query('rollback');
     await reader.end();
   }
   count('migration under load');
+  const startedMs = performance.now();
   try {
     assert.deepEqual(await runMigrations(run), [FaultNote1999999999999.name]);
     await traffic.flows({ kinds: ['aliases'] });
+    assertWaits(context, startedMs);
   } finally {
     await lab.postgres.sql('registry', 'alter table registered_models drop column if exists fault_note');
     await lab.postgres.sql('registry', 'delete from schema_migrations where name = $1', [FaultNote1999999999999.name]);
   }
+}
+
+/** True while somebody of the service waits for a lock that a migrator holds or waits for. */
+async function queued(lab: FaultLab): Promise<boolean> {
+  const rows = await lab.postgres.sql(
+    'registry',
+    `select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'millrace-registry'
+       and exists (select 1 from pg_locks where pid = any(pg_blocking_pids(pg_stat_activity.pid)) and not granted)`,
+  );
+  return rows.length > 0;
+}
+
+/** No request of this time took longer than the migrator may wait for its lock, tries and all. */
+function assertWaits({ traffic, note }: FaultContext, sinceMs: number): void {
+  const waits = traffic.acknowledged('aliases').filter(({ endedMs }) => endedMs >= sinceMs);
+  const longestMs = Math.max(...waits.map(({ startedMs, endedMs }) => endedMs - startedMs));
+  note('longest wait of the traffic', { requests: waits.length, longestMs });
+  process.stdout.write(
+    `     ${waits.length} moves of aliases beside the migrator, the longest took ${(longestMs / 1000).toFixed(1)} s\n`,
+  );
+  assert.ok(waits.length > 0, 'no request was answered beside the migrator');
+  assert.ok(longestMs < LOCK_TIMEOUT_MS + SLACK_MS, `a request waited ${longestMs} ms beside a migrator`);
 }
 
 /** Runs `work` on a database of its own and gives back what its schema is then. */

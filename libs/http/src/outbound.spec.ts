@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertPublicUrl, isPublicAddress } from './outbound';
+import { assertPublicUrl, isPublicAddress, OutboundHttp } from './outbound';
 
 describe('assertPublicUrl', () => {
   it.each([
@@ -14,7 +14,9 @@ describe('assertPublicUrl', () => {
     'http://[fd00::1]/',
     'http://[fe80::1]/',
     'http://localhost:7100/',
+    'http://localhost./',
     'http://db.internal/',
+    'http://db.internal./',
     'http://0.0.0.0/',
     'ftp://example.org/',
     'file:///etc/passwd',
@@ -37,5 +39,37 @@ describe('assertPublicUrl', () => {
     expect(isPublicAddress('64:ff9b::7f00:1')).toBe(false);
     expect(isPublicAddress('2606:4700::1111')).toBe(true);
     expect(isPublicAddress('nonsense')).toBe(false);
+  });
+});
+
+describe('OutboundHttp', () => {
+  // Names whose owner says what they mean: the URL shows nothing of it.
+  it.each([
+    [['127.0.0.1']],
+    [['10.1.2.3']],
+    [['169.254.169.254']],
+    [['::1']],
+    [['fd00::1']],
+    [['::ffff:127.0.0.1']],
+    [['::ffff:7f00:1']],
+    [['2002:7f00:1::']],
+    [['2001:0:4136:e378:8000:63bf:3fff:fdd2']],
+    [['64:ff9b::7f00:1']],
+    [['93.184.216.34', '127.0.0.1']],
+    [[]],
+  ])('refuses a public name that resolves to %j', async (addresses: string[]) => {
+    const asked: string[] = [];
+    const outbound = new OutboundHttp([], (hostname, _options, callback) => {
+      asked.push(hostname);
+      const answers = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+      callback(null, answers);
+    });
+    for (const address of ['http://hooks.example.org/x', 'https://hooks.example.org/x']) {
+      expect(assertPublicUrl(address).hostname).toBe('hooks.example.org');
+      await expect(outbound.request(address)).rejects.toMatchObject({ code: 'OUTBOUND.ADDRESS_REFUSED' });
+    }
+    // Once for each connection: a second look could get another answer.
+    expect(asked).toEqual(['hooks.example.org', 'hooks.example.org']);
+    await outbound.close();
   });
 });

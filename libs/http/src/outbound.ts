@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { lookup as dnsLookup } from 'node:dns';
+import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import { CommonErrors, defineErrors } from '#libs/errors';
@@ -65,7 +65,8 @@ export function assertPublicUrl(text: string, allowHosts: readonly string[] = []
     throw OutboundErrors.ADDRESS_REFUSED('the address is not http or https');
   if (url.username !== '' || url.password !== '') throw OutboundErrors.ADDRESS_REFUSED('the address carries credentials');
   if (isAllowed(url, allowHosts)) return url;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  // A dot at the end says that a name is complete; it is the same name.
+  const host = url.hostname.replace(/^\[|\]$|\.$/g, '');
   const local = host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal') || host.endsWith('.local');
   if (local || (isIP(host) !== 0 && !isPublicAddress(host))) {
     throw OutboundErrors.ADDRESS_REFUSED(`the host ${host} is not public`, { host });
@@ -78,22 +79,31 @@ function isAllowed(url: URL, allowHosts: readonly string[]): boolean {
   return allowHosts.some((entry) => entry === url.hostname || entry === `${url.hostname}:${port}`);
 }
 
+/** How names become addresses: `dns.lookup`, or what a spec puts in its place. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 // Resolves a name for a connection and refuses private answers: what was checked is what is connected to.
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, '', 0);
-    const bad = addresses.find(({ address }) => !isPublicAddress(address));
-    if (bad || addresses.length === 0) {
-      return callback(
-        OutboundErrors.ADDRESS_REFUSED(`the host ${hostname} resolves to an address that is not public`, { hostname }),
-        '',
-        0,
-      );
-    }
-    if (options.all) return callback(null, addresses);
-    callback(null, addresses[0].address, addresses[0].family);
-  });
-};
+function publicLookup(resolve: Resolve): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, '', 0);
+      const bad = addresses.find(({ address }) => !isPublicAddress(address));
+      if (bad || addresses.length === 0) {
+        return callback(
+          OutboundErrors.ADDRESS_REFUSED(`the host ${hostname} resolves to an address that is not public`, { hostname }),
+          '',
+          0,
+        );
+      }
+      if (options.all) return callback(null, addresses);
+      callback(null, addresses[0].address, addresses[0].family);
+    });
+  };
+}
 
 export interface OutboundRequest {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -112,10 +122,15 @@ export interface OutboundResponse {
 
 /** Calls addresses that users gave us (webhooks): public ones only, no redirects, bounded time and size. */
 export class OutboundHttp {
-  private readonly guarded = new Agent({ connect: { lookup: publicLookup, timeout: 5000 }, connections: 8 });
+  private readonly guarded: Agent;
   private readonly allowed = new Agent({ connect: { timeout: 5000 }, connections: 8 });
 
-  constructor(private readonly allowHosts: readonly string[] = []) {}
+  constructor(
+    private readonly allowHosts: readonly string[] = [],
+    resolve: Resolve = dnsLookup,
+  ) {
+    this.guarded = new Agent({ connect: { lookup: publicLookup(resolve), timeout: 5000 }, connections: 8 });
+  }
 
   /** Throws OUTBOUND.ADDRESS_REFUSED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
   async request(address: string, options: OutboundRequest = {}): Promise<OutboundResponse> {

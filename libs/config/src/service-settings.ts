@@ -35,6 +35,19 @@ export abstract class ProcessSettings {
   @Min(1024)
   httpBodyBytesMax: number;
 
+  @Setting({ doc: 'Longest time in seconds that an HTTP body may bring no byte; then the request is answered 408.', default: 30 })
+  @Min(0.1)
+  @Max(1800)
+  httpBodyIdleSeconds: number;
+
+  @Setting({
+    doc: 'Least bytes a second that an HTTP body must bring over each HTTP_BODY_IDLE_SECONDS of waiting for it; 0 = any.',
+    default: 1024,
+  })
+  @IsInt()
+  @Min(0)
+  httpBodyBytesPerSecondMin: number;
+
   @Setting({
     doc: 'Where blobs live: file:///folder or s3://bucket/prefix (credentials from the AWS_* variables).',
     default: 'file://./.millrace/blobs',

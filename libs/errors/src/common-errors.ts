@@ -19,6 +19,7 @@ export const CommonErrors = defineErrors('COMMON', {
   RESOURCE_EXHAUSTED: { kind: 'exhausted', retry: 'later', help: 'A bound is reached; retry after the hint.' },
   UNAVAILABLE: { kind: 'unavailable', retry: 'later', help: 'A dependency does not answer; retry with back-off.' },
   DEADLINE: { kind: 'deadline', retry: 'later', help: 'The time given for the call ran out; the outcome may be unknown.' },
+  REQUEST_TIMEOUT: { kind: 'deadline', retry: 'later', help: 'The request came too slowly to wait for the rest of it.' },
   CANCELLED: { kind: 'cancelled', retry: 'never', help: 'The caller went away.' },
   UNIMPLEMENTED: { kind: 'precondition', retry: 'never', help: 'The server does not offer this operation.' },
   INTERNAL: {

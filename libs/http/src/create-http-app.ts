@@ -4,9 +4,11 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
+import type { PaceLimits } from '#libs/clock';
 import { CommonErrors, invalidFields } from '#libs/errors';
 import type { Logger } from '#libs/observability';
 import type { MillraceRequest } from './request-context';
+import { boundBodies } from './bound-bodies';
 import { closeSilentConnections } from './close-silent-connections';
 import { makeRequestId } from './request-id';
 import { assertJsonText, unstorableText } from './json-text';
@@ -15,9 +17,11 @@ import { stripWorkspacePrefix } from './workspace-path';
 
 export interface HttpAppOptions {
   bodyBytesMax: number;
+  /** How slowly a body may come. */
+  bodyPace: PaceLimits;
 }
 
-// A client may take its time with an upload, but not with the headers.
+// A client may take its time with an upload, but not with the headers. The bound of the whole request is behind that of its pace.
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 const KEEP_ALIVE_MS = 72_000;
@@ -48,6 +52,7 @@ export async function createHttpApp(
   const fastify = adapter.getInstance<FastifyInstance>();
   keepRouteTable(fastify);
   closeSilentConnections(fastify);
+  boundBodies(fastify, options.bodyPace);
   refuseEncodedBodies(fastify);
   addParsers(fastify, options);
   return app;

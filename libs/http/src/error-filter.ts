@@ -77,7 +77,7 @@ export function fromTransport(thrown: unknown): AppError {
     case 405:
       return CommonErrors.METHOD_NOT_ALLOWED(text, {}, thrown);
     case 408:
-      return CommonErrors.DEADLINE('the request did not arrive in time', {}, thrown);
+      return CommonErrors.REQUEST_TIMEOUT('the request did not arrive in time', {}, thrown);
     case 413:
       return CommonErrors.PAYLOAD_TOO_LARGE('the body is larger than this route accepts', {}, thrown);
     case 414:

@@ -47,6 +47,7 @@ const STATUS: Record<ErrorKind, number> = {
 };
 
 const STATUS_BY_CODE: Record<string, number> = {
+  'COMMON.REQUEST_TIMEOUT': 408,
   'COMMON.PAYLOAD_TOO_LARGE': 413,
   'COMMON.UNSUPPORTED_MEDIA_TYPE': 415,
   'COMMON.METHOD_NOT_ALLOWED': 405,

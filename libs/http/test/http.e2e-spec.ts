@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mintToken, parsePlatformKey } from '#libs/auth';
 import { HealthRegistry, Metrics, silentLogger } from '#libs/observability';
@@ -16,7 +17,10 @@ describe('http', () => {
   const health = new HealthRegistry();
 
   beforeAll(async () => {
-    app = await createHttpApp(SpecModule, silentLogger(), { bodyBytesMax: 10_000 });
+    app = await createHttpApp(SpecModule, silentLogger(), {
+      bodyBytesMax: 10_000,
+      bodyPace: { idleMs: 30_000, bytesPerSecondMin: 1024 },
+    });
     const fastify = app.getHttpAdapter().getInstance();
     observeRequests(fastify, metrics, silentLogger());
     addSystemRoutes(fastify, health, metrics, {
@@ -255,5 +259,29 @@ describe('http', () => {
       code: 'COMMON.UNAVAILABLE',
     });
     await outbound.close();
+  });
+
+  it('does not follow a redirect to where it may not go', async () => {
+    let visits = 0;
+    const inner = createServer((_request, response) => {
+      visits += 1;
+      response.end('a secret');
+    });
+    const receiver = createServer((_request, response) => {
+      response
+        .writeHead(302, { location: `http://127.0.0.1:${(inner.address() as AddressInfo).port}/`, connection: 'close' })
+        .end();
+    });
+    for (const server of [inner, receiver]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = `127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+    const outbound = new OutboundHttp([host]);
+    for (const method of ['GET', 'POST'] as const) {
+      const answer = await outbound.request(`http://${host}/`, { method });
+      expect(answer).toMatchObject({ status: 302, body: '' });
+      await expect(outbound.request(String(answer.headers.location))).rejects.toMatchObject({ code: 'OUTBOUND.ADDRESS_REFUSED' });
+    }
+    expect(visits).toBe(0);
+    await outbound.close();
+    for (const server of [inner, receiver]) await new Promise((resolve) => server.close(resolve));
   });
 });

@@ -32,7 +32,10 @@ describe('a stop', () => {
   let sockets: Socket[];
 
   beforeEach(async () => {
-    app = await createHttpApp(SlowModule, silentLogger(), { bodyBytesMax: 1000 });
+    app = await createHttpApp(SlowModule, silentLogger(), {
+      bodyBytesMax: 1000,
+      bodyPace: { idleMs: 30_000, bytesPerSecondMin: 1024 },
+    });
     await app.listen(0, '127.0.0.1');
     port = Number(new URL(await app.getUrl()).port);
     sockets = [];

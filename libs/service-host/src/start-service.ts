@@ -59,6 +59,7 @@ export async function startService<S extends ProcessSettings>(options: StartOpti
   const module = options.module(settings);
   const app = await createHttpApp(module, createLogger(service, settings.logLevel), {
     bodyBytesMax: settings.httpBodyBytesMax,
+    bodyPace: { idleMs: settings.httpBodyIdleSeconds * 1000, bytesPerSecondMin: settings.httpBodyBytesPerSecondMin },
   });
   const get = <T>(token: unknown): T => app.get<T>(token as Type<T>, { strict: false });
   const definition = get<ServiceDefinition>(SERVICE_DEFINITION);

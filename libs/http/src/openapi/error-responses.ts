@@ -31,6 +31,7 @@ const MEANINGS: Record<number, string> = {
   403: 'The caller lacks the role in this workspace.',
   404: 'No such thing in this workspace.',
   405: 'The path answers other methods; Allow names them.',
+  408: 'The body came too slowly to wait for the rest of it.',
   409: 'It exists already, or was changed meanwhile.',
   412: 'It is not in a state that allows this.',
   413: 'The body is larger than this route accepts.',

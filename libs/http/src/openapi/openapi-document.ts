@@ -171,7 +171,7 @@ function errorStatuses({ body, bodyTypes, query }: RouteDescription, door: Door)
     ...(named ? [404] : []),
     // An empty parameter makes it another path, which may know other methods.
     ...(door.path.includes('{') ? [405] : []),
-    ...(writes ? [409, 412, 413, 415] : []),
+    ...(writes ? [408, 409, 412, 413, 415] : []),
     ...(named && !writes ? [409, 412] : []),
     429,
     503,

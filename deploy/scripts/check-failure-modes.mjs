@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks docs/failure-modes.md and docs/security.md: each row of their tables names at least one test, as `file`: name of the test, and both exist.
-// Several tests of one row stand in one cell, separated by <br>. Fails with the line of each row that claims what nothing proves.
+// What .ci/run runs as a script of its own stands as `npm run script`: what it shows. Several tests of one row stand in one cell,
+// separated by <br>. Fails with the line of each row that claims what nothing proves.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,25 @@ function names(source, name) {
   );
 }
 
+/** A script that CI does not run shows nothing. */
+function problemsOfScript(script) {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  if (!(script in scripts)) return [`package.json has no script ${script}`];
+  const steps = readFileSync(join(root, '.ci/run'), 'utf8')
+    .split('\n')
+    .filter((line) => /^(TAIL=\d+ )?step /.test(line));
+  const runs = steps.some((line) =>
+    line
+      .split(' npm run ')
+      .slice(1)
+      .some((rest) => rest.split(' ')[0] === script),
+  );
+  return runs ? [] : [`.ci/run does not run ${script}`];
+}
+
 function problemsOfTest(cell) {
+  const script = /^`npm run ([\w:-]+)`: ./.exec(cell.trim())?.[1];
+  if (script !== undefined) return problemsOfScript(script);
   const found = /^`([^`]+)`: (.+)$/.exec(cell.trim());
   if (!found) return [`"${cell.trim()}" is not of the form \`file\`: name of the test`];
   const [, file, name] = found;

@@ -65,6 +65,11 @@ const events: Panel[] = [
   },
   { title: 'Open dead letters', unit: 'short', lines: [['max by (consumer) ($p_dead_letters_open_events)', '{{consumer}}']] },
   {
+    title: 'Positions lost in topics',
+    unit: 'short',
+    lines: [['sum by (consumer) ($p_consumer_offset_resets_count)', '{{consumer}}']],
+  },
+  {
     title: 'Handler time',
     unit: 's',
     lines: [[`histogram_quantile(0.95, sum by (le, consumer) (rate($p_handler_seconds_bucket[${RATE}])))`, 'p95 {{consumer}}']],

@@ -30,6 +30,8 @@ export interface Alert {
   runbook: string;
   /** Series under which it fires at `at`. */
   fires: TestSeries[];
+  /** Further situations under which it fires at `at`. */
+  alsoFires?: TestSeries[][];
   /** Series, near to the former, under which it stays quiet. */
   quiet: TestSeries[];
   /** Minutes after which both are looked at; default 30. */

@@ -22,8 +22,8 @@ export const monitoring: Alert[] = [
     summary: 'Evaluation ({{ $labels.task }}) failed {{ $value }} times in 15 minutes',
     description: 'It is tried again; until it works its monitors keep their last state.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_evaluation_errors_total{task="monitors"}', values: '0+1x40' }],
-    quiet: [{ series: '$p_evaluation_errors_total{task="monitors"}', values: '2x40' }],
+    fires: [{ series: '$p_evaluation_errors_total{task="evaluate-monitors"}', values: '_x20 0 5x20' }],
+    quiet: [{ series: '$p_evaluation_errors_total{task="evaluate-monitors"}', values: '2x40' }],
   },
   {
     name: 'NoInferencesSeen',
@@ -35,11 +35,17 @@ export const monitoring: Alert[] = [
     runbook: 'consumer-stuck',
     fires: [
       { series: '$p_inferences_total{outcome="new"}', values: '0+10x5 50x75' },
-      { series: 'millrace_gateway_requests_total{operation="chat",status="2xx"}', values: '0+10x80' },
+      { series: 'millrace_gateway_requests_total{operation="chat/completions",status="2xx"}', values: '0+10x80' },
+    ],
+    alsoFires: [
+      [
+        { series: '$p_inferences_total{outcome="new"}', values: '0x80' },
+        { series: 'millrace_gateway_requests_total{operation="chat/completions",status="2xx"}', values: '0+10x80' },
+      ],
     ],
     quiet: [
       { series: '$p_inferences_total{outcome="new"}', values: '0+10x5 50x75' },
-      { series: 'millrace_gateway_requests_total{operation="chat",status="2xx"}', values: '0+10x5 50x75' },
+      { series: 'millrace_gateway_requests_total{operation="chat/completions",status="2xx"}', values: '0+10x5 50x75' },
     ],
     atMinutes: 60,
   },
@@ -51,7 +57,7 @@ export const monitoring: Alert[] = [
     summary: '{{ $value }} notifications were given up',
     description: 'Somebody was not told of an alert: look at the receiver and at the alerts themselves.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_webhook_deliveries_total{outcome="failed"}', values: '0x10 1x30' }],
+    fires: [{ series: '$p_webhook_deliveries_total{outcome="failed"}', values: '_x20 0 1x20' }],
     quiet: [{ series: '$p_webhook_deliveries_total{outcome="retried"}', values: '0x10 5x30' }],
   },
   {

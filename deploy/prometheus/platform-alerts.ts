@@ -104,7 +104,14 @@ export function processAlerts(service: string): Alert[] {
 
 /** Alerts of every service with a database, events and gRPC. */
 export function serviceAlerts(service: string): Alert[] {
-  return [...burn('grpc', service), ...doorAlerts(), ...outboxAlerts(), ...consumerAlerts(), ...deadLetterAlerts()];
+  return [
+    ...burn('grpc', service),
+    ...doorAlerts(),
+    ...outboxAlerts(),
+    ...consumerAlerts(),
+    ...positionAlerts(),
+    ...deadLetterAlerts(),
+  ];
 }
 
 function doorAlerts(): Alert[] {
@@ -193,7 +200,7 @@ function outboxAlerts(): Alert[] {
 
 function consumerAlerts(): Alert[] {
   const lag = (values: string) => ({ series: '$p_consumer_lag_events{consumer="c.one",topic="t.v1",instance="a:1"}', values });
-  const handled = (values: string) => ({ series: '$p_consumer_events_total{consumer="c.one",outcome="handled"}', values });
+  const handled = (values: string) => ({ series: '$p_consumer_events_total{consumer="c.one",outcome="done"}', values });
   return [
     {
       name: 'ConsumerStuck',
@@ -239,6 +246,27 @@ function consumerAlerts(): Alert[] {
       runbook: 'consumer-stuck',
       fires: [{ series: '$p_consumer_rebuilds_count{consumer="c.one",instance="a:1"}', values: '0+1x40' }],
       quiet: [{ series: '$p_consumer_rebuilds_count{consumer="c.one",instance="a:1"}', values: '7x40' }],
+    },
+  ];
+}
+
+function positionAlerts(): Alert[] {
+  const positions = (values: string) => ({ series: '$p_consumer_offset_resets_count{consumer="c.one",instance="a:1"}', values });
+  return [
+    {
+      name: 'ConsumerPositionLost',
+      // The second half: `increase` does not see a process that finds its position gone before it is first asked for its figures.
+      expr: 'sum by (consumer) (increase($p_consumer_offset_resets_count[30m]) > 0 or ($p_consumer_offset_resets_count > 0 unless $p_consumer_offset_resets_count offset 30m)) > 0',
+      for: '0m',
+      severity: 'critical',
+      summary: '{{ $labels.consumer }} lost its position in a topic and reads it from its start',
+      description:
+        'The topic was deleted, truncated or made anew: events may have been missed. The log names topic and partition.',
+      runbook: 'broker-down',
+      fires: [positions('0x20 2x20')],
+      alsoFires: [[positions('_x20 1x20')]],
+      quiet: [positions('2x80')],
+      atMinutes: 40,
     },
   ];
 }

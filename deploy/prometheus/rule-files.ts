@@ -45,22 +45,24 @@ export function rulesFile({ service, recordings, alerts }: RuleGroup): string {
 
 /** promtool's tests of that file: each alert fires in one situation and stays quiet in another. */
 export function testsFile({ service, alerts }: RuleGroup): string {
-  const tests = alerts.flatMap((alert) => [one(service, alert, 'fires'), one(service, alert, 'quiet')]);
+  const tests = alerts.flatMap((alert) => [
+    ...[alert.fires, ...(alert.alsoFires ?? [])].map((input) => one(service, { alert, fires: true, input })),
+    one(service, { alert, fires: false, input: alert.quiet }),
+  ]);
   return HEADER + stringify({ rule_files: [`../rules/${service}.yml`], evaluation_interval: '1m', tests }, { lineWidth: 0 });
 }
 
-function one(service: string, alert: Alert, situation: 'fires' | 'quiet'): unknown {
+function one(service: string, { alert, fires, input }: { alert: Alert; fires: boolean; input: TestSeries[] }): unknown {
   const name = alertName(service, alert);
-  const input: TestSeries[] = alert[situation];
   return {
-    name: `${name} ${situation === 'fires' ? 'fires' : 'stays quiet'}`,
+    name: `${name} ${fires ? 'fires' : 'stays quiet'}`,
     interval: '1m',
     input_series: input.map(({ series, values }) => ({ series: withPrefix(series, service), values })),
     promql_expr_test: [
       {
         expr: `count(ALERTS{alertname="${name}",alertstate="firing"}) or vector(0)`,
         eval_time: `${alert.atMinutes ?? 30}m`,
-        exp_samples: [{ labels: '{}', value: situation === 'fires' ? 1 : 0 }],
+        exp_samples: [{ labels: '{}', value: fires ? 1 : 0 }],
       },
     ],
   };

@@ -51,8 +51,8 @@ const gateway: Alert[] = [
     description:
       'Answers went on, but monitoring will not know of these requests. GET /api/v1/inference-events/dropped lists them.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_inference_events_dropped_total{reason="queue_full"}', values: '0x20 0+5x20' }],
-    quiet: [{ series: '$p_inference_events_dropped_total{reason="queue_full"}', values: '7x40' }],
+    fires: [{ series: '$p_inference_events_dropped_total{reason="queue-full"}', values: '_x22 0 5x20' }],
+    quiet: [{ series: '$p_inference_events_dropped_total{reason="queue-full"}', values: '7x40' }],
   },
   {
     name: 'InferenceEventsWait',
@@ -86,12 +86,12 @@ const gateway: Alert[] = [
     description: 'A backend is down or has lost its model.',
     runbook: 'service-trouble',
     fires: [
-      { series: '$p_requests_total{operation="chat",status="2xx"}', values: '0+90x40' },
-      { series: '$p_requests_total{operation="chat",status="5xx"}', values: '0+10x40' },
+      { series: '$p_requests_total{operation="chat/completions",status="2xx"}', values: '0+90x40' },
+      { series: '$p_requests_total{operation="chat/completions",status="5xx"}', values: '0+10x40' },
     ],
     quiet: [
-      { series: '$p_requests_total{operation="chat",status="2xx"}', values: '0+99x40' },
-      { series: '$p_requests_total{operation="chat",status="5xx"}', values: '0+1x40' },
+      { series: '$p_requests_total{operation="chat/completions",status="2xx"}', values: '0+99x40' },
+      { series: '$p_requests_total{operation="chat/completions",status="5xx"}', values: '0+1x40' },
     ],
   },
   {
@@ -102,7 +102,7 @@ const gateway: Alert[] = [
     summary: 'Backends refuse to {{ $labels.task }} models, {{ $value }} times in 15 minutes',
     description: 'The old version serves on; the deployment says what is wrong.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_deployment_tasks_total{task="load",outcome="failed"}', values: '0+1x40' }],
+    fires: [{ series: '$p_deployment_tasks_total{task="load",outcome="failed"}', values: '_x20 0 5x20' }],
     quiet: [{ series: '$p_deployment_tasks_total{task="load",outcome="failed"}', values: '0x20 1x20' }],
   },
   {
@@ -145,7 +145,7 @@ const ingestion: Alert[] = [
     summary: '{{ $value }} uploads were refused or broken off in half an hour',
     description: 'The label result has the code of each refusal.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_uploads_total{result="INGESTION.UPLOAD_INCOMPLETE"}', values: '0+1x40' }],
+    fires: [{ series: '$p_uploads_total{result="INGESTION.UPLOAD_INCOMPLETE"}', values: '_x20 0 12x20' }],
     quiet: [{ series: '$p_uploads_total{result="committed"}', values: '0+9x40' }],
   },
 ];
@@ -170,7 +170,7 @@ const dataPrep: Alert[] = [
     summary: '{{ $value }} jobs of kind {{ $labels.kind }} failed in half an hour',
     description: 'Each says its code; lost means that its worker died.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_job_seconds_count{kind="profile",outcome="failed"}', values: '0+1x40' }],
+    fires: [{ series: '$p_job_seconds_count{kind="profile",outcome="failed"}', values: '_x20 0 5x20' }],
     quiet: [{ series: '$p_job_seconds_count{kind="profile",outcome="succeeded"}', values: '0+5x40' }],
   },
 ];
@@ -195,7 +195,7 @@ const training: Alert[] = [
     summary: '{{ $value }} attempts of {{ $labels.kind }} jobs failed in an hour',
     description: 'The job says the class of each failure.',
     runbook: 'stuck-work',
-    fires: [{ series: '$p_attempts_total{kind="fine-tune",outcome="retried"}', values: '0+1x40' }],
+    fires: [{ series: '$p_attempts_total{kind="fine-tune",outcome="retried"}', values: '_x20 0 5x20' }],
     quiet: [{ series: '$p_attempts_total{kind="fine-tune",outcome="succeeded"}', values: '0+1x40' }],
   },
   {
@@ -268,7 +268,7 @@ const runtime: Alert[] = [
     summary: '{{ $value }} models could not be read from storage',
     description: 'The storage is away, or a file was altered: the answer of the load names it.',
     runbook: 'disk-full',
-    fires: [{ series: '$p_model_loads_total{outcome="failed"}', values: '0x20 1x20' }],
+    fires: [{ series: '$p_model_loads_total{outcome="failed"}', values: '_x20 0 1x20' }],
     quiet: [{ series: '$p_model_loads_total{outcome="loaded"}', values: '0x20 1x20' }],
   },
 ];

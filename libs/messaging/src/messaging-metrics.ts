@@ -41,6 +41,13 @@ export function messagingMetrics(metrics: Metrics) {
 
 export type MessagingMetrics = ReturnType<typeof messagingMetrics>;
 
+const EVENT_OUTCOMES = ['done', 'dead-lettered', 'skipped', 'postponed'];
+
+/** Shows a consumer's events as 0 before it has any: its first ones are an increase then. */
+export function showConsumer(figures: MessagingMetrics, consumer: string): void {
+  for (const outcome of EVENT_OUTCOMES) figures.events.inc({ consumer, outcome }, 0);
+}
+
 /** What is read at each scrape: lag, dead letters, heartbeat age, rebuilds. */
 export interface ScrapeSources {
   lag: () => Promise<{ consumer: string; topic: string; lag: number }[]>;

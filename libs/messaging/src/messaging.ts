@@ -9,7 +9,7 @@ import { DeadLetterReplayer } from './dead-letter-replayer';
 import { PgDeadLetters, type DeadLetters } from './dead-letters';
 import { OutboxPublisher, type EventPublisher } from './event-publisher';
 import type { EventConsumer } from './events';
-import { messagingMetrics, registerScrapes, type MessagingMetrics } from './messaging-metrics';
+import { messagingMetrics, registerScrapes, showConsumer, type MessagingMetrics } from './messaging-metrics';
 import { OutboxRelay } from './outbox-relay';
 import { OutboxWaker } from './outbox-waker';
 import { Slots } from './slots';
@@ -92,6 +92,7 @@ export class Messaging {
   /** Begins to consume and to send, in the background; resolves at once. */
   start(consumers: readonly EventConsumer[]): void {
     this.hosts = consumers.map((consumer) => new ConsumerHost(consumer, this.hostTools()));
+    for (const { name } of this.hosts) showConsumer(this.figures, name);
     this.replayer = new DeadLetterReplayer(this.hosts, {
       unitOfWork: this.options.unitOfWork,
       clock: this.options.clock,

@@ -8,6 +8,11 @@ export interface MetricOptions {
   help: string;
   /** Labels take values from closed sets only, never ids. */
   labelNames?: readonly string[];
+  /**
+   * All labels with all their values, in place of labelNames: each combination of a counter or histogram is given out as 0 before
+   * anything happened. A series that begins with its first event has no increase for an alert to see.
+   */
+  labelValues?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface HistogramOptions extends MetricOptions {
@@ -54,9 +59,11 @@ export class Metrics {
   }
 
   counter(options: MetricOptions): Counter {
-    return (
-      this.existing<Counter>(options.name) ?? new Counter({ ...this.base(options), labelNames: [...(options.labelNames ?? [])] })
-    );
+    const existing = this.existing<Counter>(options.name);
+    if (existing) return existing;
+    const counter = new Counter({ ...this.base(options), labelNames: labelNamesOf(options) });
+    for (const labels of combinations(options.labelValues)) counter.inc(labels, 0);
+    return counter;
   }
 
   gauge(options: GaugeOptions): Gauge {
@@ -73,13 +80,16 @@ export class Metrics {
         }
       },
     };
-    return new Gauge({ ...this.base(options), labelNames: [...(options.labelNames ?? [])], ...wrapped });
+    return new Gauge({ ...this.base(options), labelNames: labelNamesOf(options), ...wrapped });
   }
 
   histogram(options: HistogramOptions): Histogram {
     const existing = this.existing<Histogram>(options.name);
-    const labelNames = [...(options.labelNames ?? [])];
-    return existing ?? new Histogram({ ...this.base(options), labelNames, buckets: options.buckets ?? SECONDS_BUCKETS });
+    if (existing) return existing;
+    const { buckets = SECONDS_BUCKETS } = options;
+    const histogram = new Histogram({ ...this.base(options), labelNames: labelNamesOf(options), buckets });
+    for (const labels of combinations(options.labelValues)) histogram.zero(labels);
+    return histogram;
   }
 
   /** The Prometheus text page. */
@@ -100,4 +110,16 @@ export class Metrics {
   private existing<T>(name: string): T | undefined {
     return this.registry.getSingleMetric(this.name(name)) as T | undefined;
   }
+}
+
+function labelNamesOf({ labelNames, labelValues = {} }: MetricOptions): string[] {
+  return [...(labelNames ?? Object.keys(labelValues))];
+}
+
+function combinations(values: MetricOptions['labelValues']): Record<string, string>[] {
+  if (!values) return [];
+  return Object.entries(values).reduce<Record<string, string>[]>(
+    (made, [label, all]) => made.flatMap((labels) => all.map((value) => ({ ...labels, [label]: value }))),
+    [{}],
+  );
 }

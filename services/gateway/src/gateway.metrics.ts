@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Metrics } from '#libs/observability';
+import { dropReasons } from './inferences/inference-queue';
 
 const SMALL_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 
@@ -26,7 +27,7 @@ export class GatewayMetrics {
     this.requests = metrics.counter({
       name: 'requests_total',
       help: 'Requests on the OpenAI routes by operation and status class (2xx, 4xx, 499, 5xx).',
-      labelNames: ['operation', 'status'],
+      labelValues: { operation: ['chat/completions', 'completions', 'models'], status: ['2xx', '4xx', '499', '5xx'] },
     });
     this.requestSeconds = metrics.histogram({
       name: 'request_seconds',
@@ -44,7 +45,11 @@ export class GatewayMetrics {
       labelNames: ['streamed'],
       buckets: SMALL_SECONDS,
     });
-    this.tokens = metrics.counter({ name: 'tokens_total', help: 'Tokens that backends reported.', labelNames: ['type'] });
+    this.tokens = metrics.counter({
+      name: 'tokens_total',
+      help: 'Tokens that backends reported.',
+      labelValues: { type: ['input', 'output'] },
+    });
     this.inFlight = metrics.gauge({ name: 'requests_in_flight', help: 'Requests on the OpenAI routes at this moment.' });
     this.eventsQueued = metrics.gauge({ name: 'inference_events_queued', help: 'Inference events that wait in memory.' });
     this.eventsFlushed = metrics.counter({
@@ -54,7 +59,7 @@ export class GatewayMetrics {
     this.eventsDropped = metrics.counter({
       name: 'inference_events_dropped_total',
       help: 'Inference events lost, by reason; alert on any increase. GET /api/v1/inference-events/dropped lists them.',
-      labelNames: ['reason'],
+      labelValues: { reason: dropReasons },
     });
     this.eventsRecovered = metrics.counter({
       name: 'inference_events_recovered_total',
@@ -67,7 +72,7 @@ export class GatewayMetrics {
     this.deploymentTasks = metrics.counter({
       name: 'deployment_tasks_total',
       help: 'Loads and unloads on backends.',
-      labelNames: ['task', 'outcome'],
+      labelValues: { task: ['load', 'unload'], outcome: ['ok', 'failed'] },
     });
     this.routingRevision = metrics.gauge({ name: 'routing_revision', help: 'Revision of the routing snapshot in use.' });
     this.verdicts = metrics.counter({

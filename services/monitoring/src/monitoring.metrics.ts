@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Metrics } from '#libs/observability';
+import { loopTasks } from './evaluation/loop-task';
 
 /** Every metric of the service, declared once. */
 @Injectable()
@@ -21,12 +22,12 @@ export class MonitoringMetrics {
     this.feedback = metrics.counter({
       name: 'feedback_total',
       help: 'Feedback by what became of it: accepted, unmatched, capped, rejected, retracted, duplicate, dead_lettered.',
-      labelNames: ['state'],
+      labelValues: { state: ['accepted', 'unmatched', 'capped', 'rejected', 'retracted', 'duplicate', 'dead_lettered'] },
     });
     this.inferences = metrics.counter({
       name: 'inferences_total',
       help: 'Inference events by novelty.',
-      labelNames: ['outcome'],
+      labelValues: { outcome: ['new', 'duplicate'] },
     });
     this.monitorEvaluations = metrics.counter({
       name: 'monitor_evaluations_total',
@@ -39,18 +40,22 @@ export class MonitoringMetrics {
       labelNames: ['kind'],
     });
     this.alerts = metrics.counter({ name: 'alerts_total', help: 'Alerts fired and resolved.', labelNames: ['kind', 'state'] });
-    this.verdicts = metrics.counter({ name: 'verdicts_total', help: 'Verdicts on rollouts.', labelNames: ['outcome'] });
+    this.verdicts = metrics.counter({
+      name: 'verdicts_total',
+      help: 'Verdicts on rollouts.',
+      labelValues: { outcome: ['promote', 'rollback', 'hold'] },
+    });
     this.ratersQuarantined = metrics.counter({ name: 'raters_quarantined_total', help: 'Raters put into quarantine.' });
     this.proposals = metrics.counter({ name: 'proposals_total', help: 'Retraining proposals by state.', labelNames: ['state'] });
     this.webhookDeliveries = metrics.counter({
       name: 'webhook_deliveries_total',
       help: 'Webhook calls by outcome: delivered, retried, failed.',
-      labelNames: ['outcome'],
+      labelValues: { outcome: ['delivered', 'retried', 'failed'] },
     });
     this.loopErrors = metrics.counter({
       name: 'evaluation_errors_total',
       help: 'Evaluation passes that failed; they are tried again.',
-      labelNames: ['task'],
+      labelValues: { task: loopTasks },
     });
     this.loopHeartbeat = metrics.gauge({
       name: 'evaluation_last_pass_timestamp_seconds',

@@ -20,12 +20,12 @@ export class RuntimeMetrics {
     this.requests = metrics.counter({
       name: 'generations_total',
       help: 'Generations by how they ended: stop, length, cancelled, refused or failed.',
-      labelNames: ['outcome'],
+      labelValues: { outcome: ['stop', 'length', 'cancelled', 'refused', 'failed'] },
     });
     this.tokens = metrics.counter({
       name: 'tokens_total',
       help: 'Tokens read and written (type prompt or completion).',
-      labelNames: ['type'],
+      labelValues: { type: ['prompt', 'completion'] },
     });
     this.firstTokenSeconds = metrics.histogram({
       name: 'time_to_first_token_seconds',
@@ -37,7 +37,11 @@ export class RuntimeMetrics {
       name: 'thread_restarts_total',
       help: 'Generation threads that died and were replaced.',
     });
-    this.loads = metrics.counter({ name: 'model_loads_total', help: 'Models read from storage.', labelNames: ['outcome'] });
+    this.loads = metrics.counter({
+      name: 'model_loads_total',
+      help: 'Models read from storage.',
+      labelValues: { outcome: ['loaded', 'failed'] },
+    });
     this.evictions = metrics.counter({ name: 'model_evictions_total', help: 'Models that left memory to make room.' });
     this.modelsResident = metrics.gauge({ name: 'models_resident', help: 'Models in memory.' });
     this.modelBytes = metrics.gauge({ name: 'model_memory_bytes', help: 'Memory of the models in memory, over all threads.' });

@@ -12,7 +12,10 @@ export class DataPrepMetrics {
     this.jobSeconds = metrics.histogram({
       name: 'job_seconds',
       help: 'Time of a try of a job, by kind and outcome (succeeded, failed, retried, lost, handed-back, unrecorded).',
-      labelNames: ['kind', 'outcome'],
+      labelValues: {
+        kind: ['profile', 'recipe-run'],
+        outcome: ['succeeded', 'failed', 'retried', 'lost', 'handed-back', 'unrecorded'],
+      },
       buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800],
     });
     this.rows = metrics.counter({

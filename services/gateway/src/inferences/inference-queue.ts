@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Inference } from './inference';
 
-export type DropReason = 'queue-full' | 'unwritable' | 'shutdown';
+export const dropReasons = ['queue-full', 'unwritable', 'shutdown'] as const;
+export type DropReason = (typeof dropReasons)[number];
 
 /** An event that could not be kept: never silent. */
 export interface DroppedInference {

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Why a row of an upload was refused. A closed set: it labels metrics and answers. */
-export type QuarantineReason =
-  | 'invalid_json'
-  | 'not_an_object'
-  | 'invalid_utf8'
-  | 'nul_byte'
-  | 'line_too_long'
-  | 'duplicate_key'
-  | 'too_deep'
-  | 'wrong_type'
-  | 'missing_column'
-  | 'column_count'
-  | 'invalid_csv'
-  | 'reserved_field'
-  | 'invalid_row_id';
+export const quarantineReasons = [
+  'invalid_json',
+  'not_an_object',
+  'invalid_utf8',
+  'nul_byte',
+  'line_too_long',
+  'duplicate_key',
+  'too_deep',
+  'wrong_type',
+  'missing_column',
+  'column_count',
+  'invalid_csv',
+  'reserved_field',
+  'invalid_row_id',
+] as const;
+export type QuarantineReason = (typeof quarantineReasons)[number];
 
 /** What is wrong with one row. */
 export interface RowFault {

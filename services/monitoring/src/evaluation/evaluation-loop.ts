@@ -6,6 +6,7 @@ import { HealthRegistry, Logger, ShutdownSequence } from '#libs/observability';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { FindDueWork } from './find-due-work';
+import type { LoopTask } from './loop-task';
 import { LoopTasks } from './loop-tasks';
 
 /** Without a finished pass for this long the process is not live: something hangs. */
@@ -69,7 +70,7 @@ export class EvaluationLoop implements OnApplicationBootstrap {
     }
   }
 
-  private async attempt(name: string, run: () => Promise<unknown>): Promise<void> {
+  private async attempt(name: LoopTask, run: () => Promise<unknown>): Promise<void> {
     if (this.stop.signal.aborted) return;
     try {
       await run();

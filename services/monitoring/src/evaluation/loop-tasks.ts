@@ -7,6 +7,7 @@ import { ProposeRetraining } from '../proposals/propose-retraining';
 import { ReviewRaters } from '../raters/review-raters';
 import { JudgeRollouts } from '../rollouts/judge-rollouts';
 import { DeliverWebhooks } from '../webhooks/deliver-webhooks';
+import type { LoopTask } from './loop-task';
 
 /** What one pass does, in order: raters before monitors and rollouts, so that lies do not weigh; deliveries late. */
 @Injectable()
@@ -21,7 +22,7 @@ export class LoopTasks {
     private readonly pruneInferences: PruneInferences,
   ) {}
 
-  list(): [string, () => Promise<unknown>][] {
+  list(): [LoopTask, () => Promise<unknown>][] {
     return [
       ['join-feedback', () => this.joinLateFeedback.execute()],
       ['review-raters', () => this.reviewRaters.execute()],

@@ -14,7 +14,7 @@ export class JobsMetrics {
     this.attempts = metrics.counter({
       name: 'attempts_total',
       help: 'Attempts of jobs that ended, by kind of job and outcome.',
-      labelNames: ['kind', 'outcome'],
+      labelValues: { kind: ['fine-tune', 'evaluation'], outcome: ['succeeded', 'retried', 'failed', 'cancelled'] },
     });
     this.schedulerFailures = metrics.counter({
       name: 'scheduler_failures_total',

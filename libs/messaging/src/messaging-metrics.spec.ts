@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Metrics } from '#libs/observability';
-import { registerScrapes } from './messaging-metrics';
+import { messagingMetrics, registerScrapes, showConsumer } from './messaging-metrics';
 
 describe('a scrape', () => {
   afterEach(() => jest.useRealTimers());
@@ -19,5 +19,19 @@ describe('a scrape', () => {
       expect(body).toMatch(/consumer_offset_resets_count\{[^}]*\} 3/);
     }
     expect(lag).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('events of a consumer', () => {
+  it('are given out as 0, by outcome, before there are any', async () => {
+    const figures = messagingMetrics(new Metrics('spec'));
+    showConsumer(figures, 'spec.group');
+    const { values } = await figures.events.get();
+    expect(values.map(({ labels, value }) => [labels.consumer, labels.outcome, value])).toEqual([
+      ['spec.group', 'done', 0],
+      ['spec.group', 'dead-lettered', 0],
+      ['spec.group', 'skipped', 0],
+      ['spec.group', 'postponed', 0],
+    ]);
   });
 });

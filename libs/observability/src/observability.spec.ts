@@ -89,6 +89,28 @@ describe('trace context', () => {
 });
 
 describe('Metrics', () => {
+  it('give out a counter and a histogram whose label values are known as 0, and count on', async () => {
+    const metrics = new Metrics('spec');
+    const labelValues = { task: ['load', 'unload'], outcome: ['ok', 'failed'] };
+    const tasks = metrics.counter({ name: 'tasks_total', help: 'h', labelValues });
+    const times = metrics.histogram({
+      name: 'task_seconds',
+      help: 'h',
+      labelValues: { outcome: ['ok', 'failed'] },
+      buckets: [1],
+    });
+    tasks.inc({ task: 'load', outcome: 'failed' });
+    expect((await tasks.get()).values.map(({ labels, value }) => `${labels.task} ${labels.outcome} ${value}`)).toEqual([
+      'load ok 0',
+      'load failed 1',
+      'unload ok 0',
+      'unload failed 0',
+    ]);
+    const counts = (await times.get()).values.filter(({ metricName }) => metricName?.endsWith('_count'));
+    expect(counts.map(({ labels, value }) => `${labels.outcome} ${value}`)).toEqual(['ok 0', 'failed 0']);
+    metrics.close();
+  });
+
   it('prefixes names, gives the same metric again, and survives a failing collector', async () => {
     const metrics = new Metrics('data-prep');
     const counter = metrics.counter({ name: 'rows_total', help: 'Rows.', labelNames: ['outcome'] });

@@ -32,8 +32,8 @@ export async function freshMetrics(service: ProcessName): Promise<{ names: strin
   const metrics = new Metrics(service);
   try {
     declare[service](metrics);
-    const own = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith('millrace_'));
-    const read = await Promise.all(own.map((metric) => metric.get()));
+    const names = metrics.registry.getMetricsAsArray().flatMap(({ name }) => (name.startsWith('millrace_') ? [name] : []));
+    const read = await Promise.all(names.map((name) => metrics.registry.getSingleMetric(name)!.get()));
     const series = read.flatMap((metric) =>
       metric.values.map(({ labels, value, ...named }) => ({
         name: 'metricName' in named ? String(named.metricName) : metric.name,
@@ -41,7 +41,7 @@ export async function freshMetrics(service: ProcessName): Promise<{ names: strin
         value,
       })),
     );
-    return { names: own.map(({ name }) => name), series };
+    return { names, series };
   } finally {
     metrics.close();
   }

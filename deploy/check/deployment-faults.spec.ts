@@ -2,8 +2,8 @@
 import { Manifests } from './manifests';
 import { settingFaults } from './reality';
 
-const gateway = { 'app.kubernetes.io/name': 'gateway' };
-const registry = { 'app.kubernetes.io/name': 'registry' };
+const gateway = { labels: { 'app.kubernetes.io/name': 'gateway' } };
+const registry = { labels: { 'app.kubernetes.io/name': 'registry' } };
 
 function policy(type: 'Egress' | 'Ingress', own: string, rules: string): string {
   const spec = `{ podSelector: { matchLabels: { app.kubernetes.io/name: ${own} } }, policyTypes: [${type}], ${rules} }`;
@@ -29,5 +29,27 @@ describe('what deploy:check finds', () => {
     expect(new Manifests(out + denied).allows(gateway, registry, 'grpc')).toBe(false);
     expect(new Manifests(policy('Egress', 'gateway', 'egress: []') + into).allows(gateway, registry, 'grpc')).toBe(false);
     expect(new Manifests(out + into).allows(registry, gateway, 'grpc')).toBe(true); // nothing is said of that direction
+  });
+
+  it('addresses, by their block and its exceptions, and by protocol', () => {
+    const rule =
+      'egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [10.0.0.0/8] } }], ports: [{ port: 53, protocol: UDP }] }]';
+    const manifests = new Manifests(policy('Egress', 'gateway', rule));
+    expect(manifests.allows(gateway, { address: '8.8.8.8' }, 53, 'UDP')).toBe(true);
+    expect(manifests.allows(gateway, { address: '8.8.8.8' }, 53, 'TCP')).toBe(false);
+    expect(manifests.allows(gateway, { address: '10.0.0.1' }, 53, 'UDP')).toBe(false);
+    expect(manifests.allows(gateway, registry, 53, 'UDP')).toBe(false); // a pod is no address outside
+  });
+
+  it('a selector that takes in pods of other namespaces only where it names them', () => {
+    const { labels } = registry;
+    const allows = (namespaces: string, namespace?: Record<string, string>): boolean => {
+      const to = `[{ ${namespaces} podSelector: { matchLabels: { app.kubernetes.io/name: registry } } }]`;
+      return new Manifests(policy('Egress', 'gateway', `egress: [{ to: ${to} }]`)).allows(gateway, { labels, namespace }, 1);
+    };
+    expect([allows(''), allows('', { team: 'a' })]).toEqual([true, false]);
+    expect([allows('namespaceSelector: {},'), allows('namespaceSelector: {},', { team: 'a' })]).toEqual([true, true]);
+    const named = 'namespaceSelector: { matchLabels: { team: a } },';
+    expect([allows(named), allows(named, { team: 'a' }), allows(named, { team: 'b' })]).toEqual([false, true, false]);
   });
 });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { BlockList } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 
 interface KeyRef {
@@ -46,12 +47,18 @@ export interface Manifest {
   spec?: {
     template?: { metadata: { labels: Record<string, string>; annotations?: Record<string, string> }; spec: PodSpec };
     ports?: { name: string; port: number; targetPort?: string | number }[];
-    selector?: Record<string, string>;
+    /** Of a Service: labels; of a PodDisruptionBudget: a selector. */
+    selector?: Record<string, string> | Selector;
+    maxUnavailable?: number | string;
     clusterIP?: string;
     scaleTargetRef?: { kind: string; name: string };
     minReplicas?: number;
     maxReplicas?: number;
-    metrics?: { type: string; external?: { metric: { name: string; selector: { matchLabels: { consumer: string } } } } }[];
+    metrics?: {
+      type: string;
+      resource?: { name: string };
+      external?: { metric: { name: string; selector: { matchLabels: { consumer: string } } } };
+    }[];
     podSelector?: Selector;
     policyTypes?: string[];
     egress?: Rule[];
@@ -67,13 +74,16 @@ export interface Selector {
 interface Peer {
   podSelector?: Selector;
   namespaceSelector?: Selector;
-  ipBlock?: { cidr: string };
+  ipBlock?: { cidr: string; except?: string[] };
 }
+
+/** One end of a connection: a pod of this namespace, of another one, or an address that is no pod. */
+export type Endpoint = { labels: Record<string, string>; namespace?: Record<string, string> } | { address: string };
 
 export interface Rule {
   from?: Peer[];
   to?: Peer[];
-  ports?: { protocol: string; port: number | string }[];
+  ports?: { protocol?: string; port: number | string }[];
 }
 
 /** The manifests of one overlay. */
@@ -110,28 +120,48 @@ export class Manifests {
     return env;
   }
 
-  /** Whether traffic from one pod to a port of another passes every policy on both sides. */
-  allows(from: Record<string, string>, to: Record<string, string>, port: number | string): boolean {
-    const passes = (direction: 'egress' | 'ingress', own: Record<string, string>, other: Record<string, string>): boolean => {
+  /** Whether traffic from one end to a port of another passes every policy on both sides. Outside our namespace nobody has policies. */
+  allows(from: Endpoint, to: Endpoint, port: number | string, protocol: 'TCP' | 'UDP' = 'TCP'): boolean {
+    const named = ({ ports }: Rule): boolean =>
+      !ports || ports.some((each) => each.port === port && (each.protocol ?? 'TCP') === protocol);
+    const passes = (direction: 'egress' | 'ingress', own: Endpoint, other: Endpoint): boolean => {
+      if ('address' in own || own.namespace) return true;
       const type = direction === 'egress' ? 'Egress' : 'Ingress';
       const policies = this.of('NetworkPolicy').filter(
-        ({ spec }) => spec?.policyTypes?.includes(type) && matches(spec.podSelector, own),
+        ({ spec }) => spec?.policyTypes?.includes(type) && matches(spec.podSelector, own.labels),
       );
       const rules = policies.flatMap(({ spec }) => spec?.[direction] ?? []);
-      const named = (rule: Rule): boolean => !rule.ports || rule.ports.some((each) => each.port === port);
-      const peer = ({ from: sources, to: targets }: Rule): boolean =>
-        (sources ?? targets ?? []).some(({ podSelector, namespaceSelector, ipBlock }) => {
-          if (ipBlock || !podSelector) return false;
-          // A namespace selector that is not empty names a namespace of others.
-          return (!namespaceSelector || Object.keys(namespaceSelector).length === 0) && matches(podSelector, other);
-        });
-      return policies.length === 0 || rules.some((rule) => named(rule) && peer(rule));
+      const open = (rule: Rule): boolean =>
+        named(rule) && (rule.from ?? rule.to ?? []).some((peer) => isPeer(peer, other, this.ownNamespace()));
+      return policies.length === 0 || rules.some(open);
     };
     return passes('egress', from, to) && passes('ingress', to, from);
   }
+
+  private ownNamespace(): Record<string, string> {
+    return this.of('Namespace')[0]?.metadata.labels ?? {};
+  }
 }
 
-function matches(selector: Selector | undefined, labels: Record<string, string>): boolean {
+function isPeer(peer: Peer, end: Endpoint, ownNamespace: Record<string, string>): boolean {
+  const { podSelector, namespaceSelector, ipBlock } = peer;
+  if ('address' in end)
+    return ipBlock !== undefined && isWithin(end.address, [ipBlock.cidr]) && !isWithin(end.address, ipBlock.except);
+  if (ipBlock) return false;
+  const inNamespace = namespaceSelector ? matches(namespaceSelector, end.namespace ?? ownNamespace) : !end.namespace;
+  return inNamespace && matches(podSelector, end.labels);
+}
+
+function isWithin(address: string, cidrs: string[] = []): boolean {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [net, prefix] = cidr.split('/');
+    list.addSubnet(net, Number(prefix), 'ipv4');
+  }
+  return list.check(address, 'ipv4');
+}
+
+export function matches(selector: Selector | undefined, labels: Record<string, string>): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultPorts, loadSettings, settingsOf, SettingsError, type SettingsClass } from '#libs/config';
-import { listTopics } from '#libs/contracts';
-import { processNames, serviceNames, type ProcessName } from '../local/processes';
+import { processNames, type ProcessName } from '../local/processes';
 import { DataPrepSettings } from '../../services/data-prep/src/config';
 import { GatewaySettings } from '../../services/gateway/src/config';
 import { IngestionSettings } from '../../services/ingestion/src/config';
@@ -11,8 +10,9 @@ import { MonitoringSettings } from '../../services/monitoring/src/config';
 import { RegistrySettings } from '../../services/registry/src/config';
 import { RuntimeSettings } from '../../services/runtime/src/config';
 import { TrainingSettings } from '../../services/training/src/config';
-import { toCamel } from '../scripts/names';
 import type { Manifest, Manifests } from './manifests';
+import { networkFaults, outsideFaults, questionsOf } from './network';
+import { adapterFaults, adapterRules, scalingFaults } from './scaling';
 
 const settingsClasses: Record<ProcessName, SettingsClass<object>> = {
   gateway: GatewaySettings,
@@ -23,27 +23,6 @@ const settingsClasses: Record<ProcessName, SettingsClass<object>> = {
   monitoring: MonitoringSettings,
   runtime: RuntimeSettings,
 };
-
-/** Who asks whom: read from the compiled code, where a client is made from a peer's address. */
-function questionsOf(root: string): [ProcessName, ProcessName][] {
-  const found: [ProcessName, ProcessName][] = [['gateway', 'runtime']];
-  for (const service of serviceNames) {
-    const folder = join(root, 'dist/services', service, 'src');
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
-    const code = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
-    for (const peer of serviceNames) {
-      if (code.includes(`settings.${toCamel(peer)}Grpc`)) found.push([service, peer]);
-    }
-  }
-  return found;
-}
-
-/** A figure that an autoscaler needs: the service must show it, and know the consumer. */
-export interface NeededMetric {
-  service: string;
-  metric: string;
-  consumer: string;
-}
 
 /** Faults of environment variables that are given to a process: unknown ones, and values that it would refuse (exit 78). */
 export function settingFaults(name: ProcessName, env: Record<string, string>): string[] {
@@ -75,9 +54,13 @@ export function deploymentFaults(manifests: Manifests, root: string): string[] {
   return [
     ...faults,
     ...programs.flatMap((program) => programFaults(root, program)),
-    ...policyFaults(manifests, root),
-    ...autoscalerFaults(manifests),
+    ...networkFaults(manifests, questionsOf(root)),
   ];
+}
+
+/** What would not work in prod beside that: load that nobody follows, nodes that cannot be drained, backing services out of reach. */
+export function prodFaults(manifests: Manifests, root: string): string[] {
+  return [...scalingFaults(manifests), ...adapterFaults(manifests, adapterRules(root)), ...outsideFaults(manifests)];
 }
 
 function processFaults(manifests: Manifests, deployment: Manifest, name: ProcessName): string[] {
@@ -139,25 +122,12 @@ function serviceFaults(manifests: Manifests, name: ProcessName): string[] {
       ) !== number
     )
       faults.push(`Service ${service}: port ${port} is not ${number}`);
-    if (!Object.entries(spec?.selector ?? {}).every(([key, value]) => labels[key] === value))
+    if (!Object.entries((spec?.selector ?? {}) as Record<string, string>).every(([key, value]) => labels[key] === value))
       faults.push(`Service ${service}: selects no pod of ${name}`);
     if (port === 'grpc' && spec?.clusterIP !== 'None')
       faults.push(`Service ${service}: not headless, so calls would stick to one replica`);
   }
   return faults;
-}
-
-/** Metrics that the autoscalers ask for. */
-export function neededMetrics(manifests: Manifests): NeededMetric[] {
-  return manifests
-    .of('HorizontalPodAutoscaler')
-    .flatMap(({ metadata, spec }) =>
-      (spec?.metrics ?? []).flatMap(({ external }) =>
-        external
-          ? [{ service: metadata.name, metric: external.metric.name, consumer: external.metric.selector.matchLabels.consumer }]
-          : [],
-      ),
-    );
 }
 
 function portOf(ports: { name: string; containerPort: number }[] | undefined, name: string): number | undefined {
@@ -168,44 +138,4 @@ function programFaults(root: string, program: string | undefined): string[] {
   const commands = readFileSync(join(root, 'deploy/entrypoint.mjs'), 'utf8');
   const file = commands.match(new RegExp(`^ {2}${program}: '(.+)',$`, 'm'))?.[1] ?? `dist/services/${program}/src/main.js`;
   return existsSync(join(root, file)) ? [] : [`${String(program)}: the image has no ${file}`];
-}
-
-/** Every question is let through, and no other between services. */
-function policyFaults(manifests: Manifests, root: string): string[] {
-  const questions = questionsOf(root);
-  const labels = (name: string): Record<string, string> => manifests.find('Deployment', name).spec!.template!.metadata.labels;
-  const faults: string[] = [];
-  for (const from of processNames) {
-    for (const to of processNames) {
-      const asked = questions.some(([asking, answering]) => asking === from && answering === to);
-      const port = to === 'runtime' ? 'http' : 'grpc';
-      const allowed = manifests.allows(labels(from), labels(to), port);
-      if (asked !== allowed)
-        faults.push(`network: ${from} -> ${to} ${port} is ${allowed ? 'open and not needed' : 'needed and closed'}`);
-    }
-    const backing = { 'millrace.dev/backing': 'postgres', 'app.kubernetes.io/name': 'postgres' };
-    const hasDatabase = (serviceNames as readonly string[]).includes(from);
-    if (manifests.allows(labels(from), backing, 5432) !== hasDatabase) faults.push(`network: ${from} -> postgres is wrong`);
-  }
-  return faults;
-}
-
-function autoscalerFaults(manifests: Manifests): string[] {
-  return manifests.of('HorizontalPodAutoscaler').flatMap(({ metadata: { name }, spec }) => {
-    const faults: string[] = [];
-    if (spec?.scaleTargetRef?.name !== name) faults.push(`autoscaler ${name}: scales something else`);
-    manifests.find('Deployment', name);
-    for (const { external } of spec?.metrics ?? []) {
-      if (!external) continue;
-      const { consumer } = external.metric.selector.matchLabels;
-      const partitions = listTopics()
-        .filter((topic) => topic.consumers.includes(consumer))
-        .map((topic) => topic.partitions);
-      if (partitions.length === 0) faults.push(`autoscaler ${name}: ${consumer} reads no topic`);
-      // The gateway scales by processor time alone; its consumers are quiet.
-      if (name !== 'gateway' && (spec?.maxReplicas ?? 0) > Math.max(...partitions))
-        faults.push(`autoscaler ${name}: ${spec?.maxReplicas} replicas cannot share ${Math.max(...partitions)} partitions`);
-    }
-    return faults;
-  });
 }

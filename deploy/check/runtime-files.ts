@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { removeEmbeddedPostgres, startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/embedded-postgres';
 import { databaseName, processNames, serviceNames, type ProcessName } from '../local/processes';
-import type { NeededMetric } from './reality';
+import type { NeededMetric } from './scaling';
 import { succeed } from './tools';
 
 const NOBODY = 65534;

@@ -2,8 +2,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Manifests } from '../check/manifests';
-import { deploymentFaults, neededMetrics, settingFaults } from '../check/reality';
+import { deploymentFaults, prodFaults, settingFaults } from '../check/reality';
 import { bootFromFiles, RuntimeFiles } from '../check/runtime-files';
+import { neededMetrics } from '../check/scaling';
 import { Tools, type ComposeProject } from '../check/tools';
 import { processNames, type ProcessName } from '../local/processes';
 import { runCli } from './cli';
@@ -11,7 +12,7 @@ import { runCli } from './cli';
 const usage = `npm run deploy:check -- [--skip-boot]
 Checks what operators deploy, without a cluster or a container engine: manifests of every overlay (kustomize, Kubernetes' schemas),
 docker-compose.yml and deploy/Dockerfile (the parsers of those who run them), all of it against the code (settings, ports, programs,
-who asks whom, metrics of autoscalers), and boots every service from the files that the image would hold. Needs go and python3.`;
+edges of the network, autoscalers, disruption budgets), and boots every service from the files that the image would hold. Needs go and python3.`;
 
 const OVERLAYS = ['dev', 'prod'];
 const COMPOSE_ENVIRONMENT = { AUTH_SIGNING_KEY: 'k'.repeat(48) };
@@ -30,7 +31,8 @@ async function check(argv: string[]): Promise<void> {
     const text = await tools.kustomize(`deploy/kubernetes/overlays/${overlay}`);
     const valid = await tools.checkSchemas(text);
     prod = new Manifests(text);
-    faults.push(...deploymentFaults(prod, root).map((fault) => `${overlay}: ${fault}`));
+    const found = [...deploymentFaults(prod, root), ...(overlay === 'prod' ? prodFaults(prod, root) : [])];
+    faults.push(...found.map((fault) => `${overlay}: ${fault}`));
     say(`overlay ${overlay}: ${valid.length} manifests fit their schemas`);
   }
   const compose = await tools.compose('docker-compose.yml', COMPOSE_ENVIRONMENT);

@@ -8,7 +8,7 @@ export type { ErrorFormatName, RenderedError } from './error-formats';
 export { HttpGuard } from './http-guard';
 export { JSON_DEPTH_MAX, nestsTooDeep } from './json-text';
 export { observeRequests } from './observe-requests';
-export { assertPublicUrl, isPublicAddress, OutboundErrors, OutboundHttp } from './outbound';
+export { assertPublicUrl, isPublicAddress, OutboundErrors, OutboundHttp, PRIVATE_NETS } from './outbound';
 export type { OutboundRequest, OutboundResponse } from './outbound';
 export { Answers, describeParameter, RegistersRoutes } from './openapi/describe-route';
 export type { PlainRoute, RouteDescription } from './openapi/describe-route';

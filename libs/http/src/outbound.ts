@@ -13,8 +13,7 @@ export const OutboundErrors = defineErrors('OUTBOUND', {
 });
 
 // Everything that is not the public internet: RFC 6890 and its IPv6 counterparts.
-const PRIVATE = new BlockList();
-for (const [net, prefix] of [
+export const PRIVATE_NETS = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -30,9 +29,9 @@ for (const [net, prefix] of [
   ['203.0.113.0', 24],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
-] as const) {
-  PRIVATE.addSubnet(net, prefix, 'ipv4');
-}
+] as const;
+const PRIVATE = new BlockList();
+for (const [net, prefix] of PRIVATE_NETS) PRIVATE.addSubnet(net, prefix, 'ipv4');
 const PUBLIC_V6 = new BlockList();
 PUBLIC_V6.addSubnet('2000::', 3, 'ipv6');
 const EMBEDDING_V6 = new BlockList();

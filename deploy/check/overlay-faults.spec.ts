@@ -15,8 +15,8 @@ const QUESTIONS: Question[] = [
 ];
 
 /** The committed manifests, without what kustomize adds but the label that policies select by; `edit` changes their text first. */
-function prod(edit: (text: string) => string = (text) => text): Manifests {
-  const folders = ['deploy/kubernetes/base', 'deploy/kubernetes/overlays/prod'].map((folder) => join(root, folder));
+function manifestsOf(overlay: 'dev' | 'prod', edit: (text: string) => string = (text) => text): Manifests {
+  const folders = ['base', `overlays/${overlay}`].map((folder) => join(root, 'deploy/kubernetes', folder));
   const files = folders.flatMap((folder) =>
     readdirSync(folder)
       .filter((file) => file.endsWith('.yaml') && !/^(kustomization|every-)/.test(file))
@@ -24,8 +24,12 @@ function prod(edit: (text: string) => string = (text) => text): Manifests {
   );
   const manifests = new Manifests(edit(files.join('\n---\n')));
   for (const { spec } of manifests.all)
-    if (spec?.template) spec.template.metadata.labels['app.kubernetes.io/part-of'] = 'millrace';
+    if (spec?.template && !('serviceName' in spec)) spec.template.metadata.labels['app.kubernetes.io/part-of'] = 'millrace';
   return manifests;
+}
+
+function prod(edit?: (text: string) => string): Manifests {
+  return manifestsOf('prod', edit);
 }
 
 function without(kind: string, name: string): Manifests {
@@ -81,14 +85,15 @@ describe('scaling in prod, as deploy:check sees it', () => {
   });
 });
 
-describe('the network in prod, as deploy:check sees it', () => {
+describe('the network, as deploy:check sees it', () => {
   const faults = (edit?: (text: string) => string): string[] => {
     const manifests = prod(edit);
     return [...networkFaults(manifests, QUESTIONS), ...outsideFaults(manifests)];
   };
   const replaced = (before: string | RegExp, after: string): string[] => faults((text) => text.replace(before, after));
 
-  it('lets through what is needed and nothing else', () => {
+  it('lets through what is needed and nothing else, in dev and in prod', () => {
+    expect(networkFaults(manifestsOf('dev'), QUESTIONS)).toEqual([]);
     expect(faults()).toEqual([]);
   });
 
@@ -118,7 +123,7 @@ describe('the network in prod, as deploy:check sees it', () => {
     ["millrace.dev/metrics: 'true'", "x: 'true'", 'network: runtime from Prometheus, port http, is needed and closed'],
     ['registry, monitoring, migrate]', 'registry, monitoring]', 'network: migrate to postgres, port 5432, is needed and closed'],
     ['registry, monitoring, topics]', 'registry, monitoring]', 'network: topics to kafka, port 9092, is needed and closed'],
-    ['              - 198.18.0.0/15\n', '', 'network: webhooks may reach 198.18.0.0/15'],
+    ['- 198.18.0.0/15', '- 198.19.0.0/16', 'network: webhooks may reach 198.18.0.0/15'],
     ['name: outside-kafka', 'name: outside-nothing', 'network: there is no policy outside-kafka with an address and a port'],
   ])('without %s', (before, after, fault) => {
     expect(replaced(before, after)).toContain(fault);

@@ -5,13 +5,15 @@ interface Entry {
   atMs: number;
   sequence: number;
   fn?: () => void;
+  /** Happens between servers and links only: no promise settles by it. */
+  hop: boolean;
 }
 
-/** A schedule takes some 1,300 steps; one that takes this many does not end. */
+/** A schedule takes some 2,000 steps; one that takes this many does not end. */
 const STEPS_MAX = 100_000;
 const CALLS_IN_STEP_MAX = 50_000;
 
-/** Virtual time: a queue of things to happen. Between two of them all continuations of promises run. */
+/** Virtual time: a queue of things to happen. Between two of them all continuations of promises run, if there can be any. */
 export class Kernel {
   nowMs = 0;
   steps = 0;
@@ -28,11 +30,12 @@ export class Kernel {
 
   /** Calls `fn` after `ms` of virtual time; gives the function that cancels it. */
   after(ms: number, fn: () => void): () => void {
-    const entry: Entry = { atMs: this.nowMs + Math.max(0, ms), sequence: (this.sequence += 1), fn };
-    this.push(entry);
-    return () => {
-      entry.fn = undefined;
-    };
+    return this.put(ms, fn, false);
+  }
+
+  /** The same for what happens outside of all processes. No continuation can be waiting for it, so the next thing follows at once. */
+  hop(ms: number, fn: () => void): () => void {
+    return this.put(ms, fn, true);
   }
 
   between(low: number, high: number): number {
@@ -48,9 +51,14 @@ export class Kernel {
     return new Promise((resolve, reject) => {
       const turn = (): void => {
         try {
-          if (this.stuck) throw this.stuck;
-          if (this.steps > STEPS_MAX) throw new Error(`not at rest after ${STEPS_MAX} steps, at ${Math.round(this.nowMs)} ms`);
-          if (done() || !this.step(untilMs)) return resolve();
+          let hopped = true;
+          while (hopped) {
+            if (this.stuck) throw this.stuck;
+            if (this.steps > STEPS_MAX) throw new Error(`not at rest after ${STEPS_MAX} steps, at ${Math.round(this.nowMs)} ms`);
+            const entry = done() ? undefined : this.step(untilMs);
+            if (!entry) return resolve();
+            hopped = entry.hop;
+          }
         } catch (error) {
           return reject(error instanceof Error ? error : new Error(String(error)));
         }
@@ -68,16 +76,26 @@ export class Kernel {
     return this.stuck === undefined;
   }
 
-  private step(untilMs: number): boolean {
+  private put(ms: number, fn: () => void, hop: boolean): () => void {
+    const entry: Entry = { atMs: this.nowMs + Math.max(0, ms), sequence: (this.sequence += 1), fn, hop };
+    this.push(entry);
+    return () => {
+      entry.fn = undefined;
+    };
+  }
+
+  /** The next thing that happens, or undefined when nothing does until then. */
+  private step(untilMs: number): Entry | undefined {
     for (;;) {
-      const entry = this.pop();
-      if (!entry || entry.atMs > untilMs) return false;
+      const entry = this.heap[0];
+      if (!entry || entry.atMs > untilMs) return undefined;
+      this.pop();
       if (!entry.fn) continue;
       this.nowMs = entry.atMs;
       this.steps += 1;
       this.callsInStep = 0;
       entry.fn();
-      return true;
+      return entry;
     }
   }
 
@@ -156,19 +174,18 @@ export class SimProcess {
     })();
   }
 
-  /** Calls `fn` in this process at some time: later when frozen, never when dead. */
+  /** Calls `fn` in this process at some time. */
   deliver(delayMs: number, fn: () => void): () => void {
-    let cancelled = false;
-    const attempt = (): void => {
-      if (cancelled || !this.alive) return;
-      const waitMs = this.frozenUntilMs - this.kernel.nowMs;
-      if (waitMs > 0) this.kernel.after(waitMs, attempt);
-      else fn();
-    };
-    this.kernel.after(delayMs, attempt);
-    return () => {
-      cancelled = true;
-    };
+    let cancel = this.kernel.after(delayMs, () => (cancel = this.arrive(fn)));
+    return () => cancel();
+  }
+
+  /** Now, later when frozen, never when dead. */
+  private arrive(fn: () => void): () => void {
+    const waitMs = this.frozenUntilMs - this.kernel.nowMs;
+    if (this.alive && waitMs > 0) return this.deliver(waitMs, fn);
+    if (this.alive) fn();
+    return () => undefined;
   }
 
   kill(): void {
@@ -207,18 +224,18 @@ export class SimProcess {
     if (dies?.before) return this.kill();
     const send = (): void => {
       const waitMs = this.cutForMs(server);
-      if (waitMs > 0) return void kernel.after(waitMs + kernel.between(0, 50), send);
+      if (waitMs > 0) return void kernel.hop(waitMs + kernel.between(0, 50), send);
       serve((reply) => {
         if (dies) return this.kill();
         const back = (): void => {
           const cutMs = this.cutForMs(server);
           if (cutMs > 0) kernel.after(cutMs + kernel.between(0, 50), back);
-          else this.deliver(0, reply);
+          else this.arrive(reply);
         };
         kernel.after(kernel.between(0, latencyMs), back);
       });
     };
-    kernel.after(kernel.between(0, latencyMs), send);
+    kernel.hop(kernel.between(0, latencyMs), send);
   }
 }
 

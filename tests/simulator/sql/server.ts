@@ -95,7 +95,7 @@ export class SimPostgres implements Host {
   crash(downMs: number): void {
     this.down = true;
     for (const backend of [...this.backends]) this.end(backend, fatal('57P02', 'the server crashed'));
-    this.kernel.after(downMs, () => {
+    this.kernel.hop(downMs, () => {
       this.down = false;
     });
   }
@@ -192,7 +192,7 @@ export class SimPostgres implements Host {
     // Now and then a statement's snapshot is older than its locks.
     if (!this.kernel.chance(0.05)) return run();
     this.snapshots.add(ctx);
-    this.kernel.after(this.kernel.between(0, 5), () => {
+    this.kernel.hop(this.kernel.between(0, 5), () => {
       this.snapshots.delete(ctx);
       if (backend.open) run();
     });
@@ -238,7 +238,7 @@ export class SimPostgres implements Host {
       this.failStatement(backend);
       reply(error);
     };
-    const cancel = this.kernel.after(backend.statementTimeoutMs, () =>
+    const cancel = this.kernel.hop(backend.statementTimeoutMs, () =>
       fail(new SqlError('57014', 'canceling statement due to statement timeout')),
     );
     const resume = (): void => {
@@ -264,7 +264,7 @@ export class SimPostgres implements Host {
     for (const backend of [...this.waiters]) {
       const { waiting } = backend;
       if (waiting && about(waiting.on))
-        this.kernel.after(this.kernel.between(0, 1), () => backend.waiting === waiting && waiting.again());
+        this.kernel.hop(this.kernel.between(0, 1), () => backend.waiting === waiting && waiting.again());
     }
   }
 
@@ -320,7 +320,7 @@ export class SimPostgres implements Host {
     const limitMs = backend.explicit ? IDLE_IN_TRANSACTION_MS : (backend.idleTimeoutMs ?? Number.POSITIVE_INFINITY);
     const idleMs = backend.waiting ? 0 : this.kernel.nowMs - backend.lastActiveMs;
     if (idleMs >= limitMs) return this.end(backend, fatal(backend.explicit ? '25P03' : '57P05', 'idle for too long'));
-    this.kernel.after(5_000, () => this.watch(backend));
+    this.kernel.hop(5_000, () => this.watch(backend));
   }
 }
 

@@ -11,6 +11,7 @@ import type { RoutingStore } from '../../services/gateway/src/routing/routing-st
 import type { Fault, Plan } from './faults';
 import { IntentWatch } from './intent-watch';
 import { Kernel, SimProcess } from './kernel';
+import { runToRest } from './run-to-rest';
 import { SimBackend, SimModelBackend } from './sim-backend';
 import { SimConnections } from './sim-driver';
 import { SimPostgres } from './sql/server';
@@ -22,6 +23,7 @@ const BACKEND = 'http://backend';
 const LEASE_SECONDS = 10;
 const POLL_MS = 1_000;
 const CHECK_POLLS = 5;
+const HEAL_MS = 60_000;
 const QUIET_MS = 240_000;
 
 const nothing = (): void => undefined;
@@ -98,8 +100,6 @@ export class IntentsWorld {
   private readonly replicas: (Replica | undefined)[] = [];
   private readonly wishes: number[];
   private answered = 0;
-  private healed = false;
-  private readonly violations: string[] = [];
 
   constructor(
     private readonly plan: Plan,
@@ -117,15 +117,9 @@ export class IntentsWorld {
     for (let i = 0; i < this.plan.processes; i += 1) this.startReplica(i);
     for (const fault of this.plan.faults) this.arm(fault);
     kernel.after(100, () => this.ask());
-    const healMs = 60_000;
-    kernel.after(healMs, () => (this.healed = true));
-    try {
-      await kernel.run(healMs + QUIET_MS, () => this.healed && kernel.steps % 32 === 0 && this.unfinished().length === 0);
-    } catch (error) {
-      this.violations.push(`the schedule stopped: ${String(error)}`);
-    }
+    const wrong = await runToRest(kernel, { healMs: HEAL_MS, quietMs: QUIET_MS, check: () => this.unfinished() });
     for (const replica of this.replicas) replica?.process.kill();
-    return [...this.violations, ...this.watch.violations, ...this.unfinished()];
+    return [...this.watch.violations, ...wrong];
   }
 
   private startReplica(index: number): void {

@@ -10,6 +10,7 @@ import { TypeormJobsRepository } from '../../services/data-prep/src/jobs/jobs.ty
 import type { Fault, Plan } from './faults';
 import { JobWatch } from './job-watch';
 import { Kernel, SimProcess } from './kernel';
+import { runToRest } from './run-to-rest';
 import { SimConnections } from './sim-driver';
 import { SimPostgres } from './sql/server';
 import type { Schemas, SqlTwist } from './schemas';
@@ -90,8 +91,6 @@ export class JobsWorld {
   private readonly watch: JobWatch;
   private readonly replicas: (Replica | undefined)[] = [];
   private readonly wanted: { id: string; answered: boolean }[];
-  private healed = false;
-  private readonly violations: string[] = [];
 
   constructor(
     private readonly plan: Plan,
@@ -113,14 +112,9 @@ export class JobsWorld {
     for (let i = 0; i < this.plan.processes; i += 1) this.startReplica(i);
     for (const fault of this.plan.faults) this.arm(fault);
     for (const job of this.wanted) kernel.after(kernel.between(0, 8_000), () => this.ask(job));
-    kernel.after(HEAL_MS, () => (this.healed = true));
-    try {
-      await kernel.run(HEAL_MS + QUIET_MS, () => this.healed && kernel.steps % 32 === 0 && this.unfinished().length === 0);
-    } catch (error) {
-      this.violations.push(`the schedule stopped: ${String(error)}`);
-    }
+    const wrong = await runToRest(kernel, { healMs: HEAL_MS, quietMs: QUIET_MS, check: () => this.unfinished() });
     for (const replica of this.replicas) replica?.process.kill();
-    return [...this.violations, ...this.watch.violations, ...this.unfinished()];
+    return [...this.watch.violations, ...wrong];
   }
 
   private startReplica(index: number): void {

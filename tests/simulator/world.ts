@@ -3,6 +3,7 @@ import { SeededIds } from '#libs/clock';
 import { checkWorld, type Request } from './check-world';
 import type { Fault, Plan } from './faults';
 import { Kernel, SimProcess } from './kernel';
+import { runToRest } from './run-to-rest';
 import type { Schemas, SqlTwist } from './schemas';
 import { Service, TOPIC } from './service';
 import { SimKafka } from './sim-kafka';
@@ -26,7 +27,6 @@ export class World {
   readonly services: (Service | undefined)[] = [];
   readonly violations: string[] = [];
   readonly committed = new Map<string, number>();
-  private healed = false;
 
   constructor(
     readonly plan: Plan,
@@ -56,19 +56,13 @@ export class World {
     for (let i = 0; i < this.plan.processes; i += 1) this.startProcess(i);
     for (const fault of this.plan.faults) this.arm(fault);
     for (const request of this.requests) this.kernel.after(this.kernel.between(0, 8_000), () => this.ask(request, 0));
-    const healMs = healedAfterMs(this.plan.faults);
-    this.kernel.after(healMs, () => (this.healed = true));
-    try {
-      await this.kernel.run(
-        healMs + QUIET_MS,
-        () => this.healed && this.kernel.steps % 32 === 0 && checkWorld(this).length === 0,
-      );
-    } catch (error) {
-      // An endless loop, or SQL that the engine does not have: told with the seed, as everything that is wrong.
-      this.violations.push(`the schedule stopped: ${String(error)}`);
-    }
+    const wrong = await runToRest(this.kernel, {
+      healMs: healedAfterMs(this.plan.faults),
+      quietMs: QUIET_MS,
+      check: () => checkWorld(this),
+    });
     for (const service of this.services) service?.process.kill();
-    return [...this.violations, ...checkWorld(this)];
+    return [...this.violations, ...wrong];
   }
 
   private startProcess(index: number): void {

@@ -2,5 +2,5 @@
 import { describeMutants, describeWorld } from './describe-world';
 import { INTENT_MUTANTS } from './intents-mutants';
 
-describeWorld('intents', 1_000);
+describeWorld('intents', { seed: 1, schedules: 1_000 });
 describeMutants(INTENT_MUTANTS, 1_000);

@@ -29,7 +29,7 @@ export function replaceMethod(owner: { prototype: object }, name: string, make: 
   };
 }
 
-/** Replaces a part of one statement; a statement that has it no more would make the mutation a sham, so `used` tells. */
+/** Replaces a part of one statement. When no statement has it any more the mutation changes nothing, and its spec says that it was not noticed. */
 export function replaceSql(part: string, by: string): Twist {
   return { sql: (sql) => sql.replace(part, by) };
 }

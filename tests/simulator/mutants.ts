@@ -2,6 +2,7 @@
 import { hasCode } from '#libs/errors';
 import { PgUnitOfWork } from '#libs/persistence';
 import { ConsumerHost } from '../../libs/messaging/src/consumer-host';
+import { EventLogSubscription } from '../../libs/messaging/src/event-log/event-log-subscription';
 import { PartitionWorker } from '../../libs/messaging/src/event-log/partition-worker';
 import { EventRunner } from '../../libs/messaging/src/event-runner';
 import { claimEvents } from '../../libs/messaging/src/inbox';
@@ -108,5 +109,32 @@ export const MUTANTS: readonly Mutant[] = [
           }
         },
     ),
+  },
+  {
+    // The bug that seed 97 found.
+    name: 'leave partitions that lie free to the next change of the group',
+    twist: replaceSql('where c.owner is null and m.id', 'where c.owner is null and false and m.id'),
+  },
+  {
+    // The bug that seed 159 found.
+    name: 'keep a partition whose release failed',
+    twist: replaceSql(
+      'update claims set owner = null where group_name = $1 and topic_id = $2 and owner = $3 and not partition = any($4)',
+      'select 1 where $1::text is null and $2::int is null and $3::text is null and $4::text is null',
+    ),
+    apply: replaceMethod(
+      EventLogSubscription,
+      'letGo',
+      () =>
+        async function (this: Self, worker: Self) {
+          this.workers.delete(worker.place);
+          await worker.stop();
+          await this.tools.groups.release(this.member, worker.claim).catch(() => undefined);
+        },
+    ),
+  },
+  {
+    name: 'let a member that was put out of its group commit',
+    twist: { world: (world) => (world.kafka.checksGeneration = false) },
   },
 ];

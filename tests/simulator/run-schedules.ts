@@ -5,30 +5,26 @@ import { JobsWorld } from './jobs-world';
 import type { Schemas } from './schemas';
 import { type Twist, World } from './world';
 
+/** The worlds by name. */
+export const WORLDS = { messaging: World, intents: IntentsWorld, jobs: JobsWorld };
+
+export type WorldName = keyof typeof WORLDS;
+
 export interface Failure {
+  world: WorldName;
   plan: Plan;
   violations: string[];
 }
 
-export async function runPlan(plan: Plan, schemas: Schemas, twist?: Twist): Promise<string[]> {
-  return new World(plan, schemas, twist).run();
-}
-
-export async function runIntents(plan: Plan, schemas: Schemas, twist?: Twist): Promise<string[]> {
-  return new IntentsWorld(plan, schemas, twist).run();
-}
-
-export async function runJobs(plan: Plan, schemas: Schemas, twist?: Twist): Promise<string[]> {
-  return new JobsWorld(plan, schemas, twist).run();
-}
-
-/** The worlds by name. */
-export const WORLDS = { messaging: runPlan, intents: runIntents, jobs: runJobs };
-
 export interface RunOptions {
   twist?: Twist;
-  /** Which world: messaging unless told otherwise. */
-  run?: typeof runPlan;
+  /** Messaging unless told otherwise. */
+  world?: WorldName;
+}
+
+/** One schedule; gives what is wrong. */
+export function runPlan(plan: Plan, schemas: Schemas, { twist, world = 'messaging' }: RunOptions = {}): Promise<string[]> {
+  return new WORLDS[world](plan, schemas, twist).run();
 }
 
 /** Runs schedules from a seed on until one fails; gives that one. */
@@ -39,8 +35,8 @@ export async function firstFailure(
 ): Promise<Failure | undefined> {
   for (let i = 0; i < range.schedules; i += 1) {
     const plan = drawPlan(range.seed + i);
-    const violations = await (options.run ?? runPlan)(plan, schemas, options.twist);
-    if (violations.length > 0) return { plan, violations };
+    const violations = await runPlan(plan, schemas, options);
+    if (violations.length > 0) return { world: options.world ?? 'messaging', plan, violations };
     options.onSchedule?.(i + 1);
     // Timers and signals of the real process get a turn between schedules.
     if (i % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
@@ -48,23 +44,36 @@ export async function firstFailure(
   return undefined;
 }
 
-/** Leaves out faults, one after the other, as long as the schedule still fails: what remains is what it takes. */
-export async function shorten(failure: Failure, schemas: Schemas, { twist, run = runPlan }: RunOptions = {}): Promise<Failure> {
-  let best = failure;
-  for (let i = best.plan.faults.length - 1; i >= 0; i -= 1) {
-    const plan = { ...best.plan, faults: best.plan.faults.filter((_fault, index) => index !== i) };
-    const violations = await run(plan, schemas, twist);
-    if (violations.length > 0) best = { plan, violations };
+/** Makes the schedule smaller as long as it still fails, until nothing can be left out: what remains is what it takes. */
+export async function shorten(failure: Failure, schemas: Schemas, twist?: Twist): Promise<Failure> {
+  const { world } = failure;
+  for (const plan of smaller(failure.plan)) {
+    const violations = await runPlan(plan, schemas, { twist, world });
+    if (violations.length > 0) return shorten({ world, plan, violations }, schemas, twist);
   }
-  return best;
+  return failure;
 }
 
-export function describeFailure({ plan, violations }: Failure): string {
+/** The plans that have a little less than this one. Each is really smaller, so shortening ends. */
+export function smaller(plan: Plan): Plan[] {
+  const { faults, processes, changes } = plan;
+  const fewerFaults = faults.map((_fault, left) => ({ ...plan, faults: faults.filter((_other, i) => i !== left) })).reverse();
+  const ofTheRest = faults.filter((fault) => !('process' in fault) || fault.process < processes - 1);
+  const fewerChanges = [...new Set([Math.ceil(changes / 2), changes - 1])].filter((count) => count >= 1 && count < changes);
   return [
-    `seed ${plan.seed} (${plan.broker}, ${plan.processes} processes, ${plan.changes} changes) breaks a promise:`,
+    ...fewerFaults,
+    ...(processes > 1 ? [{ ...plan, processes: processes - 1, faults: ofTheRest }] : []),
+    ...fewerChanges.map((count) => ({ ...plan, changes: count })),
+  ];
+}
+
+export function describeFailure({ world, plan, violations }: Failure): string {
+  const name = world === 'messaging' ? '' : `--world ${world} `;
+  return [
+    `seed ${plan.seed} of ${world} (${plan.broker}, ${plan.processes} processes, ${plan.changes} changes) breaks a promise:`,
     ...violations.map((violation) => `  ${violation}`),
     'faults that it takes:',
     ...(plan.faults.length === 0 ? ['  none'] : plan.faults.map((fault) => `  ${JSON.stringify(fault)}`)),
-    `again: npm run simulate -- --schedules 1 --seed ${plan.seed}`,
+    `again: npm run simulate -- ${name}--plan '${JSON.stringify(plan)}'`,
   ].join('\n');
 }

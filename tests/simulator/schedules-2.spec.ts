@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describeSchedules } from './describe-schedules';
+import { describeWorld } from './describe-world';
 
 // Two files, so that both cores work.
-describeSchedules({ seed: 1_000_000, pinned: false });
+describeWorld('messaging', { seed: 1_000_000, schedules: 2_500 });

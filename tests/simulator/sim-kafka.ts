@@ -31,6 +31,8 @@ export class SimKafka {
   /** Events of this key with an odd version are refused for now. */
   refusedKey?: string;
   checksGeneration = true;
+  /** Commits below an earlier one of the same group: the broker takes any offset of the present owner. */
+  readonly wentBack: string[] = [];
 
   constructor(readonly kernel: Kernel) {}
 
@@ -81,6 +83,8 @@ export class SimKafka {
     const group = this.group(name);
     if (this.checksGeneration && (commit.generation !== group.generation || group.owners.get(commit.place) !== member))
       return false;
+    const before = group.committed.get(commit.place) ?? 0;
+    if (commit.offset < before) this.wentBack.push(`committed offset of ${name} ${commit.place} went back to ${commit.offset}`);
     group.committed.set(commit.place, commit.offset);
     return true;
   }

@@ -1,51 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-// npm run simulate -- [--world messaging|intents|jobs] [--schedules N] [--seed S] | --mutants [--schedules N]
+// npm run simulate -- [--world messaging|intents|jobs] [--schedules N] [--seed S] [--processes P] | --plan JSON-or-file | --mutants
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { catchMutant } from './catch-mutant';
-import { INTENT_MUTANTS } from './intents-mutants';
-import { JOB_MUTANTS } from './jobs-mutants';
-import { MUTANTS } from './mutants';
-import { describeFailure, firstFailure, shorten, WORLDS } from './run-schedules';
-import { loadSchemas, type Schemas } from './schemas';
+import { ALL_MUTANTS } from './all-mutants';
+import { catchMutant, shortenMutant } from './catch-mutant';
+import type { Plan } from './faults';
+import { writePins, type Pin } from './pins';
+import { describeFailure, runPlan, shorten, type WorldName } from './run-schedules';
+import { loadSchemas } from './schemas';
+import { rate, simulateMany, type Many } from './simulate-many';
+import { BadOption, readOptions } from './simulate-options';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-interface Range {
-  world: keyof typeof WORLDS;
-  seed: number;
-  schedules: number;
-}
-
-async function simulate(schemas: Schemas, { world, seed, schedules }: Range): Promise<number> {
-  const startMs = performance.now();
-  const onSchedule = (done: number): void => {
-    if (done % 1_000 === 0) say(`${done} schedules, ${Math.round((performance.now() - startMs) / 1_000)} s`);
-  };
-  const run = WORLDS[world];
-  const failure = await firstFailure({ seed, schedules }, schemas, { onSchedule, run });
+async function simulate(many: Many): Promise<number> {
+  const outcome = await simulateMany(many, say);
+  const { failure, peakRssMb } = outcome;
+  const figures = `${rate(outcome)}, ${many.processes} processes, peak RSS of one ${Math.round(peakRssMb)} MB`;
   if (failure) {
-    say(describeFailure(await shorten(failure, schemas, { run })));
-    if (world !== 'messaging') say(`with --world ${world}`);
+    say(describeFailure(await shorten(failure, await loadSchemas())));
+    say(`stopped after ${figures}`);
     return 1;
   }
-  say(`${schedules} schedules from seed ${seed}: every promise held`);
+  say(`every promise held from seed ${many.seed} on: ${figures}`);
   return 0;
 }
 
-async function mutants(schemas: Schemas, schedules: number): Promise<number> {
+async function runOne(world: WorldName, plan: Plan): Promise<number> {
+  const violations = await runPlan(plan, await loadSchemas(), { world });
+  say(violations.length > 0 ? describeFailure({ world, plan, violations }) : 'every promise held');
+  return violations.length > 0 ? 1 : 0;
+}
+
+/** Breaks the code in each way; writes the table of README.md and the pinned plans. */
+async function mutants(schedules: number): Promise<number> {
+  const schemas = await loadSchemas();
   const rows = ['| mutation | caught after schedules | what the checker said |', '|---|---:|---|'];
-  let missed = 0;
-  for (const mutant of [...MUTANTS, ...INTENT_MUTANTS, ...JOB_MUTANTS]) {
+  const pins: Pin[] = [];
+  for (const mutant of ALL_MUTANTS) {
     const failure = await catchMutant(mutant, schemas, schedules);
-    if (!failure) missed += 1;
     const said = failure?.violations[0].replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…') ?? `MISSED in ${schedules}`;
     rows.push(`| ${mutant.name} | ${failure?.plan.seed ?? '-'} | ${said} |`);
     say(rows.at(-1) ?? '');
+    if (failure) pins.push({ mutation: mutant.name, plan: (await shortenMutant(mutant, failure, schemas)).plan });
   }
   writeTable(rows.join('\n'));
-  return missed === 0 ? 0 : 1;
+  writePins(pins);
+  return pins.length === ALL_MUTANTS.length ? 0 : 1;
 }
 
 function writeTable(table: string): void {
@@ -54,31 +55,19 @@ function writeTable(table: string): void {
   writeFileSync(path, page.replace(/(<!-- mutants -->\n)[\s\S]*(<!-- \/mutants -->)/, `$1${table}\n$2`));
 }
 
-function isWorld(name: string): name is keyof typeof WORLDS {
-  return Object.hasOwn(WORLDS, name);
-}
-
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      world: { type: 'string', default: 'messaging' },
-      schedules: { type: 'string' },
-      seed: { type: 'string' },
-      mutants: { type: 'boolean', default: false },
-    },
-  });
-  const { world } = values;
-  if (!isWorld(world)) throw new Error(`--world is one of ${Object.keys(WORLDS).join(', ')}, not ${world}`);
-  const schemas = await loadSchemas();
-  if (values.mutants) return mutants(schemas, Number(values.schedules ?? 20_000));
-  return simulate(schemas, { world, seed: Number(values.seed ?? 1), schedules: Number(values.schedules ?? 1_000) });
+  const { world, seed, processes, plan, ...options } = readOptions(process.argv.slice(2));
+  if (options.mutants) return mutants(options.schedules ?? 20_000);
+  if (plan) return runOne(world, plan);
+  return simulate({ world, seed, processes, schedules: options.schedules ?? 1_000 });
 }
 
 // The launcher imports this file: it runs whenever it is loaded.
 void main().then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
-    say(String((error as Error).stack));
-    process.exitCode = 1;
+    const bad = error instanceof BadOption;
+    process.stderr.write(`${bad ? error.message : String((error as Error).stack)}\n`);
+    process.exitCode = bad ? 2 : 1;
   },
 );

@@ -62,7 +62,7 @@ export class World {
       check: () => checkWorld(this),
     });
     for (const service of this.services) service?.process.kill();
-    return [...this.violations, ...wrong];
+    return [...this.violations, ...this.kafka.wentBack, ...wrong];
   }
 
   private startProcess(index: number): void {

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+import { INTENT_MUTANTS } from './intents-mutants';
+import { JOB_MUTANTS } from './jobs-mutants';
+import type { Mutant } from './mutant';
+import { MUTANTS } from './mutants';
+
+export const ALL_MUTANTS: readonly Mutant[] = [...MUTANTS, ...INTENT_MUTANTS, ...JOB_MUTANTS];

@@ -137,4 +137,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'let a member that was put out of its group commit',
     twist: { world: (world) => (world.kafka.checksGeneration = false) },
   },
+  {
+    name: 'put poison aside only after a minute',
+    apply: replaceMethod(
+      EventRunner,
+      'putAside',
+      (original) =>
+        async function (this: Self, ...args: Self[]) {
+          await this.tools.clock.sleep(60_000);
+          return original.apply(this, args);
+        },
+    ),
+  },
 ];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { SeededIds } from '#libs/clock';
 import { checkWorld, type Request } from './check-world';
+import { DelayWatch } from './delay-watch';
 import type { Fault, Plan } from './faults';
 import { Kernel, SimProcess } from './kernel';
 import { runToRest } from './run-to-rest';
@@ -27,6 +28,7 @@ export class World {
   readonly services: (Service | undefined)[] = [];
   readonly violations: string[] = [];
   readonly committed = new Map<string, number>();
+  private readonly delays: DelayWatch;
 
   constructor(
     readonly plan: Plan,
@@ -38,6 +40,8 @@ export class World {
     if (plan.broker === 'event-log') this.log = new SimPostgres(this.kernel, 'log', schemas.log, twist.sql);
     this.kafka = new SimKafka(this.kernel);
     this.kafka.addTopic(TOPIC);
+    this.delays = new DelayWatch(this.kernel, this.kafka);
+    this.delays.watch(this.db);
     const ids = new SeededIds(plan.seed);
     this.requests = Array.from({ length: plan.changes }, (_, i) => ({
       id: ids.next(),
@@ -62,7 +66,9 @@ export class World {
       check: () => checkWorld(this),
     });
     for (const service of this.services) service?.process.kill();
-    return [...this.violations, ...this.kafka.wentBack, ...wrong];
+    const poison = this.requests.filter((request) => request.poison).length;
+    const late = this.plan.faults.length === 0 ? this.delays.late(poison) : [];
+    return [...this.violations, ...this.kafka.wentBack, ...wrong, ...late];
   }
 
   private startProcess(index: number): void {
@@ -154,6 +160,7 @@ export class World {
     const { log } = this;
     if (!log) return;
     log.onCommit = (tx) => {
+      this.delays.look(tx);
       for (const row of tx.touched) {
         if (row.table.name !== 'claims') continue;
         const values = row.versions.at(-1)?.values ?? [];

@@ -39,9 +39,9 @@ export function slopeOf(samples: readonly Sample[]): Slope {
   return { perHour, margin, last: samples[n - 1].value };
 }
 
-/** True when the samples cannot tell growth within the bound from growth beyond it: their interval is wider than the bound. */
+/** True when growth beyond the bound may hide in the noise: the interval is wider than the bound, and reaches above it. */
 export function saysNothing(slope: Slope, boundPerHour: number): boolean {
-  return slope.margin > boundPerHour;
+  return slope.margin > boundPerHour && slope.perHour + slope.margin > boundPerHour;
 }
 
 /** True when the slope is above the bound beyond doubt: even the low end of its interval is. */

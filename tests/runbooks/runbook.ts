@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot } from '#libs/testing';
-import { Home } from '../../deploy/local/home';
-import { processNames, serviceNames } from '../../deploy/local/processes';
-import type { LaunchedPlatform } from '../support/launched-platform';
 
 const run = promisify(execFile);
+
+/** Programs of a page that a host of this test may lack, and words of the shell: commands all the same. */
+const OTHER_PROGRAMS = ['docker', 'helm', 'kubectl', 'systemctl', 'journalctl', 'pg_dump', 'pg_restore', 'export', 'cd'];
 
 /** A ```sh block of a runbook with what the page says that it prints. */
 export interface RunbookStep {
@@ -19,59 +19,89 @@ export interface RunbookStep {
   expected?: RegExp;
 }
 
+export interface Runbook {
+  steps: RunbookStep[];
+  /** Commands that stand where nobody executes them: in the text, or in a block of another kind. */
+  strays: string[];
+}
+
+/** All pages, by name without `.md`. */
+export function listRunbooks(): string[] {
+  return readdirSync(join(projectRoot(), 'docs/runbooks')).map((file) => file.replace(/\.md$/, ''));
+}
+
 /** The steps of docs/runbooks/<name>.md, in order. */
 export function readRunbook(name: string): RunbookStep[] {
-  const lines = readFileSync(join(projectRoot(), `docs/runbooks/${name}.md`), 'utf8').split('\n');
+  const path = `docs/runbooks/${name}.md`;
+  return parseRunbook(readFileSync(join(projectRoot(), path), 'utf8'), path).steps;
+}
+
+export function parseRunbook(text: string, path: string): Runbook {
+  const lines = text.split('\n');
   const steps: RunbookStep[] = [];
+  const strays: string[] = [];
   for (let index = 0; index < lines.length; index += 1) {
-    if (lines[index] !== '```sh') continue;
-    const end = lines.indexOf('```', index);
-    const expected = /^> expect: (.+)$/.exec(lines[end + 1] ?? '')?.[1];
-    const commands = lines.slice(index + 1, end).join('\n');
-    const place = `docs/runbooks/${name}.md:${index + 1}`;
-    steps.push({ place, commands, ...(expected === undefined ? {} : { expected: new RegExp(expected, 'm') }) });
-    index = end;
+    const place = `${path}:${index + 1}`;
+    const line = lines[index];
+    if (line === '```sh') {
+      const end = lines.indexOf('```', index);
+      if (end < 0) throw new Error(`${place}: the block does not end`);
+      const expected = /^> expect: (.+)$/.exec(lines[end + 1] ?? '')?.[1];
+      const commands = lines.slice(index + 1, end).join('\n');
+      steps.push({ place, commands, ...(expected === undefined ? {} : { expected: new RegExp(expected, 'm') }) });
+      index = end;
+    } else if (/^\s*(```|~~~)|^( {4}|\t)\S/.test(line)) strays.push(`${place}: ${line}`);
+    else for (const [, code] of line.matchAll(/`([^`]+)`/g)) if (isCommand(code)) strays.push(`${place}: ${code}`);
   }
-  return steps;
+  return { steps, strays };
 }
 
-/** Runs steps in order with these variables; fails at the first that fails or does not print what the page says. */
-export async function follow(steps: readonly RunbookStep[], variables: Record<string, string>): Promise<void> {
-  const { PATH, HOME } = process.env;
-  const options = { cwd: projectRoot(), env: { PATH, HOME, ...variables }, timeout: 150_000 };
-  for (const { place, commands, expected } of steps) {
-    const { stdout, stderr } = await run('sh', ['-e', '-c', commands], options).catch((error: unknown) => {
-      const said = error as { stdout: string; stderr: string };
-      throw new Error(`${place} failed:\n${commands}\n${said.stdout}${said.stderr}`, { cause: error });
-    });
-    if (expected && !expected.test(stdout + stderr))
-      throw new Error(`${place} did not print ${String(expected)}:\n${commands}\n${stdout}${stderr}`);
+/** Code in the text that somebody would type into a shell; names of settings, metrics and columns are not. */
+function isCommand(code: string): boolean {
+  const words = code.trim().split(/\s+/);
+  const program = words.find((word) => !/^\w+=/.test(word)) ?? '';
+  if (OTHER_PROGRAMS.includes(program)) return true;
+  if (!/^[\w./-]+$/.test(program)) return false;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.some((folder) => isExecutable(join(folder, program)));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-/** Variables that the pages use, for a local platform. */
-export function runbookVariables(platform: LaunchedPlatform): Record<string, string> {
-  const { databaseUrls = {} } = new Home(platform.home).readState() ?? {};
-  const upper = (name: string): string => name.replaceAll('-', '_').toUpperCase();
-  return {
-    ...Object.fromEntries(serviceNames.map((name) => [`${upper(name)}_DATABASE_URL`, databaseUrls[name]])),
-    ...Object.fromEntries(processNames.map((name) => [upper(name), platform.http(name)])),
-    MILLRACE_HOME: platform.home,
-  };
-}
+/** Follows pages and remembers which of their steps were done. */
+export class RunbookFollower {
+  private readonly done = new Set<string>();
 
-/** What a sender of `feedback.v1` says of an inference. */
-export function feedbackAbout(id: string): string {
-  const rater = { id: 'u-1', kind: 'human_end_user' };
-  return JSON.stringify({ target: { kind: 'inference', id }, metric: 'correct', value: true, rater });
-}
+  /**
+   * Runs steps in order with these variables; fails at the first that fails or does not print what the page says. Returns what
+   * each printed.
+   */
+  async follow(steps: readonly RunbookStep[], variables: Record<string, string>): Promise<string[]> {
+    const { PATH, HOME } = process.env;
+    const options = { cwd: projectRoot(), env: { PATH, HOME, ...variables }, timeout: 150_000 };
+    const outputs: string[] = [];
+    for (const { place, commands, expected } of steps) {
+      const { stdout, stderr } = await run('sh', ['-e', '-u', '-c', commands], options).catch((error: unknown) => {
+        const said = error as { stdout: string; stderr: string };
+        throw new Error(`${place} failed:\n${commands}\n${said.stdout}${said.stderr}`, { cause: error });
+      });
+      if (expected && !expected.test(stdout + stderr))
+        throw new Error(`${place} did not print ${String(expected)}:\n${commands}\n${stdout}${stderr}`);
+      this.done.add(place);
+      outputs.push(stdout);
+    }
+    return outputs;
+  }
 
-export function feedbackHeaders(eventId: string): Record<string, string> {
-  return {
-    ce_id: eventId,
-    ce_source: '/spec',
-    ce_specversion: '1.0',
-    ce_type: 'millrace.feedback.v1',
-    'content-type': 'application/json',
-  };
+  /** Steps of these pages that nobody did. */
+  undone(names: readonly string[]): string[] {
+    return names.flatMap((name) => readRunbook(name).map(({ place }) => place)).filter((place) => !this.done.has(place));
+  }
 }

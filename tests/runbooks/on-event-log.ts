@@ -14,7 +14,7 @@ import { feedbackAbout, feedbackHeaders, pidOf, query, readiness, runbookVariabl
 import { readRunbook, type RunbookFollower } from './runbook';
 
 /** More than the pool has connections. */
-const CALLERS = 30;
+const CALLERS = 16;
 
 /** A local platform on the event log. */
 class EventLogBench {

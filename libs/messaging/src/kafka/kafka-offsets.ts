@@ -5,7 +5,7 @@ import { isAppError } from '#libs/errors';
 import { GroupOffsets, type GroupPosition, type NewPosition } from '../group-offsets';
 import { MessagingErrors } from '../messaging.errors';
 import { stopIdleTimers } from './idle-timer-fix';
-import { mapKafkaError, protocolType } from './kafka-errors';
+import { isOutage, mapKafkaError, protocolType } from './kafka-errors';
 
 const PATIENCE_MS = 10_000;
 
@@ -18,12 +18,13 @@ export class KafkaOffsets extends GroupOffsets {
   constructor(brokers: string[]) {
     super();
     stopIdleTimers();
-    // Faults are thrown to the tool, which prints them.
+    // Faults are thrown to the tool, which prints them: within seconds, as whoever asks may be looking for a broker that is down.
     this.admin = new Kafka({
       clientId: 'millrace-consumers-tool',
       brokers,
       connectionTimeout: 3_000,
-      retry: { retries: 5 },
+      requestTimeout: 3_000,
+      retry: { retries: 4, maxRetryTime: 1_000 },
       logLevel: logLevel.NOTHING,
     }).admin();
   }
@@ -96,8 +97,11 @@ export class KafkaOffsets extends GroupOffsets {
   }
 }
 
+/** "Not yet" of a broker that answers, however often kafkajs has asked; one that does not answer is told at once. */
 function isPassing(error: unknown): boolean {
-  return (error as { retriable?: boolean }).retriable === true && protocolType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION';
+  const type = protocolType(error);
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+  return (error as { retriable?: boolean }).retriable === true || (type !== undefined && isOutage(error));
 }
 
 /** Commands are for people: kafkajs' own words go along. */

@@ -122,6 +122,14 @@ export class CallScope implements RpcContext, Timed {
     this.end(CommonErrors.DEADLINE('the deadline of the call passed'));
   }
 
+  /** Tells the handler, and who serves the call, that it must end; the first reason counts. */
+  end(reason: AppError): void {
+    if (this.closed || this.reason) return;
+    this.reason = reason;
+    this.controller?.abort(reason);
+    this.onEnd?.(reason);
+  }
+
   /** The call has its answer: nothing ends it any more. */
   close(): void {
     this.closed = true;
@@ -131,13 +139,6 @@ export class CallScope implements RpcContext, Timed {
   // grpc-js says so of every call once its stream is closed, also of those that went well.
   private cancel(): void {
     if (!this.closed) this.end(CommonErrors.CANCELLED('the caller cancelled'));
-  }
-
-  private end(reason: AppError): void {
-    if (this.closed || this.reason) return;
-    this.reason = reason;
-    this.controller?.abort(reason);
-    this.onEnd?.(reason);
   }
 }
 

@@ -10,6 +10,13 @@ export class Unreadable {
   constructor(readonly error: Error) {}
 }
 
+const sizes = new WeakMap<object, number>();
+
+/** Encoded size of a message that came in a request stream; 0 where it could not be read. */
+export function requestBytes(request: unknown): number {
+  return sizes.get(request as object) ?? 0;
+}
+
 /**
  * The definition with decoders that do not throw. grpc-js answers INTERNAL when a decoder throws, past every metric and error
  * mapping; bytes that are no message are the caller's mistake.
@@ -19,7 +26,9 @@ export function withReadableRequests(definition: GeneratedService): GeneratedSer
     Object.entries(definition).map(([name, method]) => {
       const requestDeserialize = (bytes: Buffer): unknown => {
         try {
-          return method.requestDeserialize(bytes);
+          const request = method.requestDeserialize(bytes) as object;
+          if (method.requestStream) sizes.set(request, bytes.length);
+          return request;
         } catch (error) {
           if (method.requestStream && bytes.equals(BREAK_MARK)) {
             return new Unreadable(CommonErrors.CANCELLED('the caller broke off the stream'));

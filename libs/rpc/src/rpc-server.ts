@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Authenticator, Workspaces } from '#libs/auth';
+import type { PaceLimits } from '#libs/clock';
 import { CommonErrors } from '#libs/errors';
 import type { HealthRegistry, Logger, Metrics } from '#libs/observability';
 import { CallDeadlines } from './call-deadlines';
@@ -18,6 +19,7 @@ import { withReadableRequests } from './readable-requests';
 import { rpcServiceOf } from './rpc-controller';
 import { type CallObserver, serveCall, type ServeOptions } from './serve-call';
 import { type GeneratedService, serviceNameOf } from './service-types';
+import { blameCallerForBrokenPacking } from './unpack-failures';
 
 export interface RpcServerOptions {
   host: string;
@@ -31,7 +33,11 @@ export interface RpcServerOptions {
   health: HealthRegistry;
   metrics: Metrics;
   logger: Logger;
+  /** How slowly the messages of a request stream may come; default: a minute of silence, or less than 1 KiB a second. */
+  requestPace?: PaceLimits;
 }
+
+const REQUEST_PACE: PaceLimits = { idleMs: 60_000, bytesPerSecondMin: 1024 };
 
 // Clients re-resolve names and spread over new replicas when their connection ends now and then.
 const CONNECTION_AGE_MS = 5 * 60_000;
@@ -59,6 +65,7 @@ export class RpcServer {
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
       'grpc.keepalive_permit_without_calls': 1,
       'grpc.max_concurrent_streams': 1000,
+      interceptors: [blameCallerForBrokenPacking],
     });
     for (const controller of options.controllers) this.addController(controller);
     this.healthService = new HealthImplementation({ '': 'NOT_SERVING' });
@@ -113,12 +120,13 @@ export class RpcServer {
 
   private addController(controller: object): void {
     const definition = rpcServiceOf(controller.constructor);
-    const { authenticator, workspaces, logger, metrics } = this.options;
+    const { authenticator, workspaces, logger, metrics, requestPace = REQUEST_PACE } = this.options;
     const serving: ServeOptions = {
       gate: { authenticator, workspaces },
       logger,
       observer: observeCalls(metrics),
       deadlines: this.deadlines,
+      requestPace,
     };
     const implementation: UntypedServiceImplementation = {};
     const missing: string[] = [];

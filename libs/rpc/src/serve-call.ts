@@ -9,8 +9,8 @@ import {
 import { currentAmbient, earliestDeadline, runWithAmbient } from '#libs/clock';
 import { type AppError, CommonErrors, isAppError, toAppError } from '#libs/errors';
 import { type Logger, openSpan } from '#libs/observability';
-import type { CallDeadlines } from './call-deadlines';
 import { admit, type CallGate, CallScope, type Door, firstOf, type ServerCall } from './call-scope';
+import { readRequests, type RequestStream, type RequestTiming } from './read-requests';
 import { readable } from './readable-requests';
 import type { RpcContext } from './rpc-controller';
 import type { GeneratedMethod } from './service-types';
@@ -25,11 +25,10 @@ export interface CallObserver {
   ended(method: string, code: string, status: string, seconds: number): void;
 }
 
-export interface ServeOptions {
+export interface ServeOptions extends RequestTiming {
   gate: CallGate;
   logger: Logger;
   observer: CallObserver;
-  deadlines: CallDeadlines;
 }
 
 type Writable = NodeJS.EventEmitter & { write(message: unknown): boolean; end(): void; destroyed: boolean };
@@ -38,9 +37,10 @@ type Writable = NodeJS.EventEmitter & { write(message: unknown): boolean; end():
 export function serveCall(definition: GeneratedMethod, door: Door, options: ServeOptions): UntypedHandleCall {
   if (definition.responseStream) {
     return (call: ServerCall & Writable & { request?: unknown }): void => {
-      const requests = definition.requestStream ? readRequests(call as unknown as AsyncIterable<unknown>) : call.request;
-      const work = (ctx: RpcContext): Promise<void> =>
-        writeAll(call, door.handler(readable(requests), ctx) as AsyncIterable<unknown>, ctx);
+      const requests = (scope: CallScope): unknown =>
+        definition.requestStream ? readRequests(call as unknown as RequestStream, scope, options) : readable(call.request);
+      const work = (scope: CallScope): Promise<void> =>
+        writeAll(call, door.handler(requests(scope), scope) as AsyncIterable<unknown>, scope);
       runCall(call, door, options, {
         streaming: true,
         work,
@@ -54,13 +54,15 @@ export function serveCall(definition: GeneratedMethod, door: Door, options: Serv
   }
   if (definition.requestStream) {
     const serve: handleClientStreamingCall<unknown, unknown> = (call, callback) => {
-      const requests = readRequests(call);
-      runCall(call, door, options, { streaming: true, work: (ctx) => door.handler(requests, ctx), answer: callback });
+      const work = (scope: CallScope): unknown => door.handler(readRequests(call, scope, options), scope);
+      // What waits for the next message learns why none will come.
+      const onEnd = (reason: AppError): unknown => call.destroy(reason);
+      runCall(call, door, options, { streaming: true, work, answer: callback, onEnd });
     };
     return serve;
   }
   const serve: handleUnaryCall<unknown, unknown> = (call, callback) => {
-    const work = (ctx: RpcContext): unknown => door.handler(readable(call.request), ctx);
+    const work = (scope: CallScope): unknown => door.handler(readable(call.request), scope);
     runCall(call, door, options, { streaming: false, work, answer: callback });
   };
   return serve;
@@ -68,12 +70,14 @@ export function serveCall(definition: GeneratedMethod, door: Door, options: Serv
 
 interface Work {
   streaming: boolean;
-  work: (ctx: RpcContext) => unknown;
+  work: (scope: CallScope) => unknown;
   answer: (error: (StatusObject & Error) | null, value?: unknown) => void;
+  /** The call must end; its caller has been told. */
+  onEnd?: (reason: AppError) => void;
 }
 
 // Callbacks instead of awaits: with asynchronous context every promise has its price, and this is the path of every call.
-function runCall(call: ServerCall, door: Door, options: ServeOptions, { streaming, work, answer }: Work): void {
+function runCall(call: ServerCall, door: Door, options: ServeOptions, { streaming, work, answer, onEnd }: Work): void {
   const startMs = performance.now();
   const scope = new CallScope(call, streaming, options.deadlines);
   options.observer.started(door.method);
@@ -103,7 +107,12 @@ function runCall(call: ServerCall, door: Door, options: ServeOptions, { streamin
     answer(failure);
   };
   // A unary handler that ignores its signal must not hold the answer back; a stream's own writer watches the signal.
-  if (!streaming) scope.onEnd = fail;
+  if (!streaming || onEnd) {
+    scope.onEnd = (reason) => {
+      fail(reason);
+      onEnd?.(reason);
+    };
+  }
   // A long stream is not one statement: its deadline would cut every query to the rest of the whole stream, which is harmless.
   const ambient = { deadline: earliestDeadline(currentAmbient(), scope.deadline), trace: span.trace };
   runWithAmbient(ambient, () => {
@@ -121,37 +130,6 @@ function runCall(call: ServerCall, door: Door, options: ServeOptions, { streamin
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
-}
-
-// The caller that breaks off ends the iteration with COMMON.CANCELLED: half a stream never looks like a whole one.
-async function* readRequests(call: AsyncIterable<unknown>): AsyncGenerator<unknown> {
-  try {
-    for await (const request of call) yield readable(request);
-  } catch (error) {
-    if (isAppError(error)) throw error;
-    throw CommonErrors.CANCELLED('the caller broke off the stream', {}, error);
-  }
-  if (await wasReset(call as unknown as ServerCall)) throw CommonErrors.CANCELLED('the caller broke off the stream');
-}
-
-const RESET_GRACE_MS = 25;
-
-/**
- * Whether a stream that ended was in truth reset by the caller. A reset from Node is an END_STREAM frame and then a RST_STREAM
- * frame (http2's `close`), and grpc-js 1.14 reports the first as an ordinary end. Both leave in one go, so the second is here
- * within moments; our own client marks a broken source in the stream itself and does not depend on that.
- */
-async function wasReset(call: ServerCall & { call?: { stream?: { aborted?: boolean; rstCode?: number } } }): Promise<boolean> {
-  const reset = (): boolean => call.cancelled || call.call?.stream?.aborted === true || (call.call?.stream?.rstCode ?? 0) !== 0;
-  if (reset()) return true;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, RESET_GRACE_MS);
-    call.once('cancelled', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-  return reset();
 }
 
 async function writeAll(call: Writable, messages: AsyncIterable<unknown>, ctx: RpcContext): Promise<void> {

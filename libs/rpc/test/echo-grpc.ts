@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AnyWorkspace, Authenticator } from '#libs/auth';
-import { currentDeadline, remainingDeadlineMs } from '#libs/clock';
+import { currentDeadline, type PaceLimits, remainingDeadlineMs } from '#libs/clock';
 import type { ingestion } from '#libs/contracts';
 import { CommonErrors, defineErrors, invalidFields } from '#libs/errors';
 import { currentTrace, HealthRegistry, Metrics, silentLogger } from '#libs/observability';
@@ -107,7 +107,10 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 }
 
 /** A server of the echo service that asks for tokens signed with SECRET. */
-export function makeServer(echo: object, parts: { health: HealthRegistry; metrics: Metrics; port?: number }): RpcServer {
+export function makeServer(
+  echo: object,
+  parts: { health: HealthRegistry; metrics: Metrics; port?: number; requestPace?: PaceLimits },
+): RpcServer {
   return new RpcServer({
     host: '127.0.0.1',
     port: parts.port ?? 0,
@@ -118,5 +121,6 @@ export function makeServer(echo: object, parts: { health: HealthRegistry; metric
     health: parts.health,
     metrics: parts.metrics,
     logger: silentLogger(),
+    ...(parts.requestPace ? { requestPace: parts.requestPace } : {}),
   });
 }

@@ -128,7 +128,26 @@ describe('hostile HTTP requests', () => {
   it('answers very long paths and queries', async () => {
     expect([400, 404, 414]).toContain(statusOf(await raw(`GET /api/v1/datasets/${'a'.repeat(30_000)} HTTP/1.1\r\n${HOST}\r\n`)));
     expect(statusOf(await raw(`GET /api/v1/datasets?x=${'a'.repeat(30_000)} HTTP/1.1\r\n${HOST}\r\n`))).toBe(400);
-    expect([400, 404]).toContain(statusOf(await raw(`GET /api/v1/datasets/%00%ff%2e%2e%2f HTTP/1.1\r\n${HOST}\r\n`)));
+  });
+
+  it.each([
+    '/api/v1/datasets/%00%ff%2e%2e%2f',
+    '/api/v1/datasets/%2e%2e%2f%2e%2e%2fetc%2fpasswd',
+    '/api/v1/datasets/..%2f..%2f..%2fetc%2fpasswd/versions',
+    '/api/v1/datasets/../../../../etc/passwd',
+    '/w/..%2fother/api/v1/datasets',
+    '/w/../../api/v1/datasets',
+  ])('takes the path %s for no step out of its place', async (path) => {
+    const answer = await raw(`GET ${path} HTTP/1.1\r\n${HOST}\r\n`);
+    expect([400, 404]).toContain(statusOf(answer));
+    expect(answer).not.toContain('root:');
+  });
+
+  it('refuses workspaces that look like paths', async () => {
+    for (const workspace of ['../other', '..', 'a/b', '%2e%2e', 'a\\b']) {
+      const answer = await raw(`GET /api/v1/datasets HTTP/1.1\r\n${HOST}x-millrace-workspace: ${workspace}\r\n\r\n`);
+      expect([workspace, statusOf(answer)]).toEqual([workspace, 400]);
+    }
   });
 
   it.each([
@@ -162,7 +181,8 @@ describe('hostile HTTP requests', () => {
   it('cuts a client that does not finish its headers', async () => {
     const started = Date.now();
     const answer = await raw('GET /version HTTP/1.1\r\nHost: x\r\nX-Slow: ');
-    expect([0, 408]).toContain(statusOf(answer));
-    expect(Date.now() - started).toBeLessThan(60_000);
+    expect(statusOf(answer)).toBe(408);
+    // Ten seconds, and five until the next look at the connections.
+    expect(Date.now() - started).toBeLessThan(16_000);
   }, 70_000);
 });

@@ -15,6 +15,5 @@ export const readPins = (): Pin[] => JSON.parse(readFileSync(path(), 'utf8')) as
 
 /** Pins are whole plans: another way to draw plans from seeds leaves them as they are. */
 export function writePins(pins: readonly Pin[]): void {
-  const lines = pins.map((pin) => `  ${JSON.stringify(pin)}`);
-  writeFileSync(path(), `[\n${lines.join(',\n')}\n]\n`);
+  writeFileSync(path(), `${JSON.stringify(pins, null, 2)}\n`);
 }

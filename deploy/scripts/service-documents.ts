@@ -16,18 +16,23 @@ export function serviceNames(): string[] {
   return readdirSync(services).sort();
 }
 
+/** The class of a service's settings. */
+export function settingsClassOf(service: string): SettingsClass<ProcessSettings> {
+  const exported = Object.values(load(join(services, service, 'src', 'config')));
+  const settingsClass = exported.find((value) => typeof value === 'function' && value.prototype instanceof ProcessSettings);
+  if (!settingsClass) throw new Error(`services/${service}/src/config exports no settings class`);
+  return settingsClass as SettingsClass<ProcessSettings>;
+}
+
 /** Module and settings of a service, as its main would make them; nothing is instantiated, opened or listened to. */
 export function serviceModule(
   service: string,
   env: Record<string, string> = UNUSED,
 ): { module: DynamicModule; settings: ProcessSettings } {
-  const exported = Object.values(load(join(services, service, 'src', 'config')));
-  const settingsClass = exported.find((value) => typeof value === 'function' && value.prototype instanceof ProcessSettings);
-  if (!settingsClass) throw new Error(`services/${service}/src/config exports no settings class`);
   const { AppModule } = load(join(services, service, 'src', 'app.module')) as unknown as {
     AppModule: { forRoot(settings: object): DynamicModule };
   };
-  const settings = loadSettings(settingsClass as SettingsClass<ProcessSettings>, env);
+  const settings = loadSettings(settingsClassOf(service), env);
   return { module: AppModule.forRoot(settings), settings };
 }
 

@@ -25,6 +25,11 @@ const packages: Record<string, ServiceName> = {
   'millrace.monitoring.v1': 'monitoring',
 };
 
+/** 'ModelService/GetModelVersion'. */
+export function shortName({ path }: Pick<GrpcDoor, 'path'>): string {
+  return path.replace(/^\/millrace\.\w+\.v1\./, '');
+}
+
 /** Every RPC that `proto/` declares: a new one is in here without anybody's doing. */
 export function allGrpcDoors(): GrpcDoor[] {
   const file = Object.values(fileDescriptors).map((text) => fromBinary(FileDescriptorProtoSchema, Buffer.from(text, 'base64')));

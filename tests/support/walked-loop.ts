@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { mintToken, parsePlatformKey, type Role } from '#libs/auth';
+import { embeddedPostgresData } from '#libs/embedded-postgres';
 import { Home } from '../../deploy/local/home';
 import { grpcPort, httpPort, type ProcessName, type ServiceName } from '../../deploy/local/processes';
 import { BuiltProgram, freePortBase, removeHome, temporaryHome } from './launched-platform';
+
+/**
+ * What the processes are told in confidence beside what the home makes: every setting that is declared as secret. Said openly here,
+ * so that it can be looked for afterwards.
+ */
+export const SECRET_SETTINGS = {
+  RATER_HASH_KEY: 'canary-rater-hash-key-41d0c7',
+  PSEUDONYM_KEY: 'canary-pseudonym-key-9e02b6',
+  AUTH_ACCEPTED_KEY: 'canary-accepted-key-with-32-bytes-and-more-7b',
+};
 
 /** A platform on which the demo has walked the whole loop, with identity on; it stays up to be asked. */
 export class WalkedLoop {
@@ -18,7 +29,7 @@ export class WalkedLoop {
     const folder = temporaryHome();
     const portBase = await freePortBase();
     const args = ['--scale', 'small', '--keep', '--home', folder, '--port-base', String(portBase)];
-    const demo = new BuiltProgram('deploy/demo/main.js', args, { MILLRACE_AUTH: 'on' });
+    const demo = new BuiltProgram('deploy/demo/main.js', args, { MILLRACE_AUTH: 'on', ...SECRET_SETTINGS });
     await demo.said('The platform stays up', 600_000);
     return new WalkedLoop(demo, folder, portBase);
   }
@@ -41,10 +52,21 @@ export class WalkedLoop {
     return mintToken(key, { subject: `visitor@${workspace}`, roles: { [workspace]: role }, expiresInSeconds: 600 });
   }
 
-  /** What all processes have logged, by file. */
-  logs(): Record<string, string> {
-    const folder = join(this.folder, 'logs');
-    return Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
+  /** Every secret that the platform runs with, by name. */
+  secrets(): Record<string, string> {
+    const { signingKey, databasePasswords } = this.home.secrets();
+    const passwords = Object.entries(databasePasswords).map(([role, password]) => [`password of ${role}`, password]);
+    return {
+      'signing key': signingKey,
+      'password of the database administrator': readFileSync(join(this.postgresFolder, 'password'), 'utf8').trim(),
+      ...SECRET_SETTINGS,
+      ...(Object.fromEntries(passwords) as Record<string, string>),
+    };
+  }
+
+  /** Where the database server keeps its log, its password and, below `data`, its files. */
+  get postgresFolder(): string {
+    return dirname(embeddedPostgresData(this.home.postgresDirectory));
   }
 
   async end(): Promise<void> {

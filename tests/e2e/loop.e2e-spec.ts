@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { openPersistence } from '#libs/persistence';
 import { eventually } from '#libs/testing';
@@ -85,7 +86,7 @@ describe('the loop on the embedded broker, with identity on', () => {
     for (const door of allGrpcDoors()) {
       const expected = grpcCases[shortName(door)];
       if (expected === undefined) continue;
-      const request = fillAll(expected.request, found);
+      const request = fillAll(expected.request, found) as JsonObject;
       const asked = {
         said: JSON.stringify(request),
         namesThing: /\{\w+\}/.test(JSON.stringify(expected.request)),

@@ -31,7 +31,7 @@ export class Visitor {
 
   async ask(name: ProcessName, path: string, question: HttpQuestion): Promise<HttpAnswer> {
     const { token, workspace = 'default', body, headers = {} } = question;
-    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
     const answer = await fetch(`${this.platform.http(name)}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {

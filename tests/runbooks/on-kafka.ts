@@ -45,15 +45,19 @@ class KafkaBench {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A change that is to be told to others. */
-  async createModel(name: string): Promise<number> {
-    const response = await fetch(`${this.env['REGISTRY']}/api/2.0/mlflow/registered-models/create`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name }),
-    });
-    await response.arrayBuffer();
-    return response.status;
+  /** A change that is to be told to others: a version of a new model. */
+  async registerVersion(name: string): Promise<void> {
+    for (const [path, body] of [
+      ['registered-models/create', { name }],
+      ['model-versions/create', { name, source: `s3://models/${name}` }],
+    ] as const) {
+      const response = await fetch(`${this.env['REGISTRY']}/api/2.0/mlflow/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      expect({ path, status: response.status, answer: await response.text() }).toMatchObject({ path, status: 200 });
+    }
   }
 
   async tell(ids: string[]): Promise<void> {
@@ -83,7 +87,7 @@ export function describeOnKafka(follower: RunbookFollower): void {
 
     it('broker down: seen at the tools and at ready, and over when it is back', async () => {
       await bench.kafka.kill();
-      expect(await bench.createModel('made-without-a-broker')).toBe(200);
+      await bench.registerVersion('made-without-a-broker');
       await eventually(async () => (await readiness(bench.env['REGISTRY'])).status === 503, { timeoutMs: 60_000 });
       const [client, ...rest] = readRunbook('broker-down');
       const askedMs = performance.now();

@@ -153,7 +153,10 @@ describe('Kafka as other clients use it', () => {
     await send('after', '{"value":true}');
     await producer.disconnect();
     await eventually(() => expect(seen).toEqual(['before', 'after']), { timeoutMs: 30_000 });
-    const letters = await database.db.query('select code, message, length(payload) as bytes from dead_letters');
+    // Other cases left poison on this topic, and this group reads it from the start.
+    const letters = await database.db.query(
+      `select code, message, length(payload) as bytes from dead_letters where code <> 'MESSAGING.NOT_AN_EVENT'`,
+    );
     expect(letters).toEqual([
       {
         code: 'MESSAGING.UNREADABLE_BATCH',

@@ -11,7 +11,6 @@ import {
   parsePlatformKey,
   requireRole,
   roleIn,
-  secretsEqual,
   ServiceTokens,
   StoredWorkspaces,
   type Principal,
@@ -173,9 +172,4 @@ describe('service tokens', () => {
     });
     expect(await new ServiceTokens('training', undefined).current()).toBeUndefined();
   });
-});
-
-it('secretsEqual compares by value', () => {
-  expect(secretsEqual('abc', 'abc')).toBe(true);
-  expect(secretsEqual('abc', 'abcd')).toBe(false);
 });

@@ -18,7 +18,6 @@ export {
 } from './principal';
 export type { Principal, Role } from './principal';
 export { requiredRole, Requires, SkipAuth, skipsAuth } from './requires';
-export { secretsEqual } from './secrets';
 export { mintToken, PLATFORM_ISSUER, serviceToken, ServiceTokens, verifyPlatformToken } from './tokens';
 export type { TokenRequest } from './tokens';
 export { addWorkspace, AnyWorkspace, StoredWorkspaces, Workspaces } from './workspaces';

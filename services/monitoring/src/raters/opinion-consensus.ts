@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setImmediate as turn } from 'node:timers/promises';
 
 /** One rater's word on one input. Several words of a rater on the same input count once (the last). */
 export interface Opinion {
@@ -38,6 +39,8 @@ interface Vote {
 }
 
 const ROUNDS = 4;
+/** Votes between two turns of the event loop: a few milliseconds of work. */
+const VOTES_PER_TURN = 2_000;
 const SEPARATOR = '\u0000';
 
 /**
@@ -45,8 +48,9 @@ const SEPARATOR = '\u0000';
  * they wrote, so that bulk cannot buy the consensus; later rounds weigh raters by how well they agreed (one-coin Dawid-Skene
  * (1979) in its simplest form, with a prior so that newcomers start trusted). A comparison counts by the weight of the others
  * against one's own: whom a liar contradicts is hardly touched, who contradicts everybody is. Known answers override it all.
+ * Lets the event loop turn meanwhile.
  */
-export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<string, string>): RaterScore[] {
+export async function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<string, string>): Promise<RaterScore[]> {
   const inputs = votesByInput(opinions);
   const counts = new Map<string, number>();
   for (const votes of inputs.values())
@@ -55,8 +59,14 @@ export function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<s
   let scores = new Map<string, RaterScore>();
   for (let round = 0; round < ROUNDS; round += 1) {
     scores = new Map([...counts].map(([rater, votes]) => [rater, emptyScore(rater, votes)]));
-    for (const [key, votes] of inputs)
+    let sinceTurn = 0;
+    for (const [key, votes] of inputs) {
       scoreInput(votes, { weights, scores, known: known.get(key.slice(key.indexOf(SEPARATOR) + 1)) });
+      sinceTurn += votes.length;
+      if (sinceTurn < VOTES_PER_TURN) continue;
+      sinceTurn = 0;
+      await turn();
+    }
     weights = new Map([...scores].map(([rater, score]) => [rater, influence(score)]));
   }
   for (const score of scores.values()) {
@@ -107,6 +117,7 @@ function scoreInput(
   votes: readonly Vote[],
   context: { weights: Map<string, number>; scores: Map<string, RaterScore>; known: string | undefined },
 ): void {
+  const support = context.known === undefined ? supportOf(votes, context.weights) : undefined;
   for (const vote of votes) {
     const score = context.scores.get(vote.raterHash);
     if (!score) continue;
@@ -116,9 +127,9 @@ function scoreInput(
       if (differs(vote, context.known)) note(score, vote, { knownWrong: 1 });
       continue;
     }
-    const consensus = consensusWithout(vote.raterHash, votes, context.weights);
-    if (consensus === undefined) continue;
     const own = context.weights.get(vote.raterHash) ?? 0;
+    const consensus = support && consensusWithout(vote, own, support);
+    if (consensus === undefined) continue;
     // Squared: the word of somebody who writes ten times as much as I do hardly counts against mine.
     const strength = (consensus.weight / (consensus.weight + own)) ** 2;
     score.compared += strength;
@@ -136,28 +147,44 @@ function differs(vote: Vote, truth: string): boolean {
   return vote.label === undefined ? vote.not === truth : vote.label !== truth;
 }
 
-// The label with the most weight among the others; none on a tie or when nobody else named a label.
-function consensusWithout(
-  raterHash: string,
-  votes: readonly Vote[],
-  weights: Map<string, number>,
-): { label: string; weight: number } | undefined {
+type Label = [label: string, weight: number];
+
+/** What all votes together give each label, and the three labels with the most: one's own may be among them, and two may tie. */
+interface Support {
+  weights: ReadonlyMap<string, number>;
+  top: readonly Label[];
+}
+
+function supportOf(votes: readonly Vote[], weights: ReadonlyMap<string, number>): Support {
   const support = new Map<string, number>();
   for (const vote of votes) {
-    if (vote.raterHash === raterHash) continue;
-    const weight = weights.get(vote.raterHash) ?? 0;
-    if (vote.label !== undefined) support.set(vote.label, (support.get(vote.label) ?? 0) + weight);
-    else if (vote.not !== undefined) support.set(vote.not, (support.get(vote.not) ?? 0) - weight);
+    const part = contribution(vote, weights.get(vote.raterHash) ?? 0);
+    if (part) support.set(part[0], (support.get(part[0]) ?? 0) + part[1]);
   }
-  let best: string | undefined;
-  let bestWeight = 0;
-  let tied = false;
-  for (const [label, weight] of support) {
-    if (weight > bestWeight + 1e-12) {
-      best = label;
-      bestWeight = weight;
-      tied = false;
-    } else if (best !== undefined && Math.abs(weight - bestWeight) <= 1e-12) tied = true;
+  const top: Label[] = [];
+  for (const label of support) {
+    top.push(label);
+    top.sort((left, right) => right[1] - left[1]);
+    top.length = Math.min(top.length, 3);
   }
-  return tied || best === undefined ? undefined : { label: best, weight: bestWeight };
+  return { weights: support, top };
+}
+
+/** A vote is for a label or, when the rater named none, against the one that was served. */
+function contribution(vote: Vote, weight: number): Label | undefined {
+  if (vote.label !== undefined) return [vote.label, weight];
+  return vote.not === undefined ? undefined : [vote.not, -weight];
+}
+
+// The label with the most weight among the others; none on a tie or when nobody else named a label. By subtraction from what all
+// gave, not by adding up the others for each vote: a question that everybody is asked would cost the square of its votes.
+function consensusWithout(vote: Vote, own: number, support: Support): { label: string; weight: number } | undefined {
+  const part = contribution(vote, own);
+  const others = support.top.filter(([label]) => label !== part?.[0]);
+  if (part) others.push([part[0], (support.weights.get(part[0]) ?? 0) - part[1]]);
+  const [best, next] = others.sort((left, right) => right[1] - left[1]);
+  // Sums of the same weights in another order differ in their last digits.
+  const nothing = 1e-9 * Math.max(1, best?.[1] ?? 0);
+  if (!best || best[1] <= nothing || (next && best[1] - next[1] <= nothing)) return undefined;
+  return { label: best[0], weight: best[1] };
 }

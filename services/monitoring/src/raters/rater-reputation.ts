@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setImmediate as turn } from 'node:timers/promises';
 import { binomialTail, poissonTail } from '../statistics/distributions';
 import { weighOpinions, type Opinion, type RaterScore } from './opinion-consensus';
 
@@ -26,6 +27,9 @@ export const RATER_POLICY_DEFAULT: RaterPolicy = {
   bulkCountMin: 30,
   bulkFactor: 3,
 };
+
+/** Raters judged between two turns of the event loop. */
+const RATERS_PER_TURN = 200;
 
 export type RaterState = 'trusted' | 'watched' | 'quarantined';
 
@@ -56,17 +60,22 @@ export interface RaterEvidence {
 
 /**
  * Judges every rater of one workspace and window. Bulk alone is diligence and disagreement alone can be bad luck or a hard
- * subject (`watched`); both together, or bulk with impossible labels, are quarantined.
+ * subject (`watched`); both together, or bulk with impossible labels, are quarantined. Lets the event loop turn meanwhile.
  */
-export function assessRaters(
+export async function assessRaters(
   opinions: readonly Opinion[],
   known: ReadonlyMap<string, string>,
   policy: RaterPolicy = RATER_POLICY_DEFAULT,
-): RaterAssessment[] {
-  const scores = weighOpinions(opinions, known);
+): Promise<RaterAssessment[]> {
+  const scores = await weighOpinions(opinions, known);
   const medianVotes = median(scores.map((score) => score.votes));
   const alphaEach = policy.alpha / Math.max(1, scores.length);
-  return scores.map((score) => judge(score, { medianVotes, alphaEach, policy }));
+  const assessments: RaterAssessment[] = [];
+  for (const score of scores) {
+    assessments.push(judge(score, { medianVotes, alphaEach, policy }));
+    if (assessments.length % RATERS_PER_TURN === 0) await turn();
+  }
+  return assessments;
 }
 
 function judge(score: RaterScore, context: { medianVotes: number; alphaEach: number; policy: RaterPolicy }): RaterAssessment {

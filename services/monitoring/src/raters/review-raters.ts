@@ -9,7 +9,7 @@ import { MonitoringMetrics } from '../monitoring.metrics';
 import { assessRaters, type RaterAssessment } from './rater-reputation';
 import { RatersRepository, type Rater } from './raters.repository';
 
-/** Newest opinions of one review; more would hold the event loop for over half a second. */
+/** Newest opinions of one review: a bound for its memory and its time. */
 const OPINIONS_MAX = 20_000;
 const WORKSPACES_PER_PASS = 20;
 /** A process that ended in the middle of a review leaves it to the others after this. */
@@ -51,7 +51,7 @@ export class ReviewRaters {
     const opinions = await this.raters.opinions(tx, workspace, { since, rowsMax: OPINIONS_MAX });
     const known = await this.raters.knownAnswers(tx, workspace);
     const suspects = await this.raters.suspects(tx, workspace);
-    for (const assessment of assessRaters(opinions, known)) {
+    for (const assessment of await assessRaters(opinions, known)) {
       const state = suspects.get(assessment.raterHash) ?? 'trusted';
       // A quarantine ends by a person's decision only; an unchanged trusted rater needs no write.
       if (state === 'quarantined' || (state === 'trusted' && assessment.state === 'trusted')) continue;

@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Committed state changes until their events were handled, on the embedded event log and on Kafka, in one process that writes, sends
-// and handles: events per second beside the same commits while nobody sends or handles, order per key, latency at 500 a second beside
-// the bare broker, and what an idle process costs. Run: npm run bench:outbox [-- --scale small] [--broker kafka] [--assert]
+// Committed state changes until their events are on the topic, on the embedded event log and on Kafka: events per second of one
+// service beside the same commits while nobody sends; then how fast another service with a database of its own handles what waits
+// there, each once and in order per key; the time from wanting a change to its event handled at 500 a second beside the bare broker;
+// and what an idle process costs. Run: npm run bench:outbox [-- --scale small] [--broker kafka] [--assert]
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SystemClock, UuidIds } from '#libs/clock';
-import {
-  EventConsumer,
-  EventLogBroker,
-  eventLogMigrations,
-  KafkaBroker,
-  Messaging,
-  messagingMigrations,
-  onBatch,
-  OutboxPublisher,
-  type Broker,
-} from '#libs/messaging';
-import { Metrics, silentLogger } from '#libs/observability';
+import { EventLogBroker, eventLogMigrations, KafkaBroker, messagingMigrations, OutboxPublisher } from '#libs/messaging';
+import { silentLogger } from '#libs/observability';
 import { openPersistence, persistenceMigrations, runMigrations, type Persistence } from '#libs/persistence';
 import { startKafkaForTests } from '#libs/testing';
 import { kafkaLatencies, notifyLatencies, paced, type Rate } from './bare-round-trips';
 import { BenchRig, percentile, report, round, type Figure, type Scale } from './bench-kit';
-import { Changed, StateWriter, TOPIC } from './state-writer';
+import { Joint, WRITERS, type Side } from './outbox-joint';
+import { StateWriter, TOPIC } from './state-writer';
 
 type Kind = 'kafka' | 'event-log';
 
@@ -31,83 +23,9 @@ const SIZES = {
 };
 const PER_TRANSACTION = 10;
 const WARM_UP_TRANSACTIONS = 50;
-const WRITERS = 8;
 const LATENCY_RATE = { perSecond: 500, together: 5 };
 const LATENCY_MS_MAX = 100;
 const RATE_MIN = { kafka: 5_000, 'event-log': 3_000 };
-
-class BenchConsumer extends EventConsumer {
-  readonly group = 'bench.events';
-  override readonly batch = { sizeMax: 500 };
-  received = 0;
-  /** Events that are not the next change of their aggregate: out of order, doubled or after one that is missing. */
-  outOfOrder = 0;
-  private readonly last = new Map<string, number>();
-  readonly latenciesMs: number[] = [];
-  readonly handlers = [
-    onBatch(Changed, async (events, tx) => {
-      tx.afterCommit(() => {
-        this.received += events.length;
-        for (const { aggregateId, data } of events) {
-          this.latenciesMs.push(performance.now() - data.wantedMs);
-          if (data.version !== (this.last.get(aggregateId) ?? 0) + 1) this.outOfOrder += 1;
-          this.last.set(aggregateId, data.version);
-        }
-      });
-    }),
-  ];
-}
-
-/** One service's messaging on a broker. */
-class Joint {
-  readonly consumer = new BenchConsumer();
-  readonly writer: StateWriter;
-  private readonly messaging: Messaging;
-
-  constructor(
-    databaseUrl: string,
-    private readonly persistence: Persistence,
-    private readonly broker: Broker,
-  ) {
-    this.messaging = new Messaging({
-      service: 'bench',
-      build: 'bench',
-      databaseUrl,
-      database: persistence.database,
-      unitOfWork: persistence.unitOfWork,
-      broker,
-      clock: new SystemClock(),
-      ids: new UuidIds(),
-      logger: silentLogger(),
-      metrics: new Metrics('bench'),
-      onFatal: (error) => {
-        throw error;
-      },
-    });
-    this.writer = new StateWriter(persistence, this.messaging.publisher);
-  }
-
-  async start(): Promise<void> {
-    await this.writer.createState(WRITERS);
-    this.messaging.start([this.consumer]);
-    await this.messaging.started();
-  }
-
-  async stop(): Promise<void> {
-    await this.messaging.stopConsumers();
-    await this.messaging.stopRelay();
-    await this.broker.close();
-    await this.persistence.close();
-  }
-
-  async received(count: number, secondsMax: number): Promise<void> {
-    const endMs = performance.now() + secondsMax * 1000;
-    while (this.consumer.received < count) {
-      if (performance.now() > endMs) throw new Error(`${this.consumer.received} of ${count} events after ${secondsMax} s`);
-      await delay(2);
-    }
-  }
-}
 
 /** Commits by all writers at once; returns how many events that were. */
 async function writeAll(writer: StateWriter, events: number): Promise<number> {
@@ -124,7 +42,7 @@ async function warmUp(writer: StateWriter): Promise<number> {
   return WARM_UP_TRANSACTIONS * PER_TRANSACTION;
 }
 
-/** Events per second that the same transactions commit while no relay and no consumer runs. */
+/** Events per second that the same transactions commit while no relay runs. */
 async function commitsAlone(databaseUrl: string, events: number): Promise<number> {
   const persistence = await migrated(databaseUrl);
   const wake = (): void => undefined;
@@ -154,15 +72,23 @@ interface Measured {
 async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baselines): Promise<Measured> {
   const { events, latencySeconds, idleMs } = SIZES[scale];
   const { consumer, writer } = joint;
+  await joint.startHandling();
   const warm = await warmUp(writer);
   await joint.received(warm, 60);
+  await joint.stopHandling();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
   const written = await writeAll(writer, events);
   const committedSeconds = (performance.now() - startMs) / 1000;
-  await joint.received(warm + written, 300);
+  await joint.sent(300);
   const seconds = (performance.now() - startMs) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
+
+  await joint.startHandling();
+  await joint.received(warm + 1, 60);
+  const handledFrom = { atMs: performance.now(), count: consumer.received };
+  await joint.received(warm + written, 300);
+  const handledPerSecond = ((consumer.received - handledFrom.count) * 1000) / Math.max(1, performance.now() - handledFrom.atMs);
 
   consumer.latenciesMs.length = 0;
   const total = LATENCY_RATE.perSecond * latencySeconds;
@@ -184,10 +110,10 @@ async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baseli
   const p95 = percentile(consumer.latenciesMs, 0.95);
   const figures: Figure[] = [
     {
-      name: `${kind}: state change committed to event handled`,
+      name: `${kind}: state change committed to event on the topic`,
       value: Math.round(rate),
       unit: 'events/s',
-      baseline: { what: 'the same commits, nobody sends or handles', value: Math.round(baselines.commitsPerSecond) },
+      baseline: { what: 'the same commits, nobody sends', value: Math.round(baselines.commitsPerSecond) },
       ratio: round(rate / baselines.commitsPerSecond),
       target: { at: 'least', value: RATE_MIN[kind], of: 'value' },
       cpuSeconds: round((user + system) / 1e6, 2),
@@ -195,7 +121,13 @@ async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baseli
       commitsMeanwhilePerSecond: Math.round(written / committedSeconds),
     },
     {
-      name: `${kind}: latency p95 at ${LATENCY_RATE.perSecond}/s`,
+      name: `${kind}: backlog of events handled by another service`,
+      value: Math.round(handledPerSecond),
+      unit: 'events/s',
+      absolute: 'bench:feedback compares a consumer with one that has no host',
+    },
+    {
+      name: `${kind}: wanted to handled, p95 at ${LATENCY_RATE.perSecond}/s`,
       value: round(p95, 1),
       unit: 'ms',
       baseline: { what: baselines.latency.what, value: round(baselines.latency.p95Ms, 1) },
@@ -235,8 +167,12 @@ async function measureKind(rig: BenchRig, kind: Kind, scale: Scale, kafkaBrokers
       ? new KafkaBroker({ brokers: kafkaBrokers, service: 'bench', logger })
       : new EventLogBroker({ databaseUrl: eventLogUrl, service: 'bench', logger });
   if (kind === 'kafka') await broker.ensureTopics([{ name: TOPIC, partitions: 4, retentionDays: 1 }]);
-  const databaseUrl = rig.postgres.url(name);
-  const joint = new Joint(databaseUrl, await migrated(databaseUrl), broker);
+  const side = async (databaseUrl: string): Promise<Side> => ({ databaseUrl, persistence: await migrated(databaseUrl) });
+  const joint = new Joint({
+    service: await side(rig.postgres.url(name)),
+    handler: await side(rig.postgres.url(`${name}_handler`)),
+    broker,
+  });
   await joint.start();
   try {
     return await measure(joint, kind, scale, { commitsPerSecond, latency });

@@ -4,7 +4,7 @@ export { createRpcClient } from './rpc-client';
 export type { CallSettings, RpcClient, RpcClientOptions } from './rpc-client';
 export { RpcController, rpcServiceOf } from './rpc-controller';
 export type { RpcContext } from './rpc-controller';
-export { RpcServer } from './rpc-server';
+export { RpcServer, STREAM_MS_MAX } from './rpc-server';
 export type { RpcServerOptions } from './rpc-server';
 export type { GeneratedMethod, GeneratedService, RequestOf, ResponseOf } from './service-types';
 export { fromServiceError, grpcStatusOf, toGrpcStatus } from './status-details';

@@ -35,13 +35,19 @@ export interface RpcServerOptions {
   logger: Logger;
   /** How slowly the messages of a request stream may come; default: a minute of silence, or less than 1 KiB a second. */
   requestPace?: PaceLimits;
+  /** After this a connection takes no more calls; default 5 minutes. */
+  connectionAgeMs?: number;
 }
+
+/** Longest stream that a client of this platform asks for: the deadline of uploads and exports of whole dataset versions. */
+export const STREAM_MS_MAX = 30 * 60_000;
 
 const REQUEST_PACE: PaceLimits = { idleMs: 60_000, bytesPerSecondMin: 1024 };
 
 // Clients re-resolve names and spread over new replicas when their connection ends now and then.
 const CONNECTION_AGE_MS = 5 * 60_000;
-const CONNECTION_AGE_GRACE_MS = 30_000;
+// What runs on an old connection may end on it; a shorter time would cut long streams below their deadline.
+const CONNECTION_AGE_GRACE_MS = STREAM_MS_MAX + 30_000;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
 
@@ -59,7 +65,7 @@ export class RpcServer {
     this.server = new Server({
       'grpc.max_receive_message_length': options.messageBytesMax,
       'grpc.max_send_message_length': options.messageBytesMax,
-      'grpc.max_connection_age_ms': CONNECTION_AGE_MS,
+      'grpc.max_connection_age_ms': options.connectionAgeMs ?? CONNECTION_AGE_MS,
       'grpc.max_connection_age_grace_ms': CONNECTION_AGE_GRACE_MS,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,

@@ -109,7 +109,7 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 /** A server of the echo service that asks for tokens signed with SECRET. */
 export function makeServer(
   echo: object,
-  parts: { health: HealthRegistry; metrics: Metrics; port?: number; requestPace?: PaceLimits },
+  parts: { health: HealthRegistry; metrics: Metrics; port?: number; requestPace?: PaceLimits; connectionAgeMs?: number },
 ): RpcServer {
   return new RpcServer({
     host: '127.0.0.1',
@@ -122,5 +122,6 @@ export function makeServer(
     metrics: parts.metrics,
     logger: silentLogger(),
     ...(parts.requestPace ? { requestPace: parts.requestPace } : {}),
+    ...(parts.connectionAgeMs ? { connectionAgeMs: parts.connectionAgeMs } : {}),
   });
 }

@@ -79,6 +79,24 @@ describe('an rpc server', () => {
     );
   });
 
+  it('lets a stream end on a connection that is too old for new calls', async () => {
+    const own = makeServer(new EchoGrpc(), { health, metrics, connectionAgeMs: 100 });
+    const ownClient = createRpcClient(EchoService, {
+      address: await own.listen(),
+      service: 'spec',
+      token: () => mintToken(key, { subject: 'a', roles: { '*': 'admin' }, expiresInSeconds: 60 }),
+    });
+    let chunks = 0;
+    // 16 MiB: more than the windows of HTTP/2 hold, so that the stream is under way while its reader waits.
+    for await (const _chunk of ownClient.exportDatasetVersion({ versionId: '256' }, { ...settings, deadlineMs: 10_000 })) {
+      chunks += 1;
+      if (chunks === 5) await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+    expect(chunks).toBe(256);
+    ownClient.close();
+    await own.drain(1_000);
+  });
+
   it('drains: finishes what runs, cuts what would run for ever', async () => {
     echo = new EchoGrpc();
     const own = makeServer(echo, { health, metrics });

@@ -4,12 +4,11 @@ import { parsePlatformKey, ServiceTokens } from '#libs/auth';
 import { ingestion } from '#libs/contracts';
 import { AppError } from '#libs/errors';
 import { ShutdownSequence } from '#libs/observability';
-import { createRpcClient, type RpcClient } from '#libs/rpc';
+import { createRpcClient, STREAM_MS_MAX, type RpcClient } from '#libs/rpc';
 import { DataPrepSettings } from '../config';
 import { RecipeErrors } from '../recipes/recipes.errors';
 import { DatasetVersions, type DatasetVersion, type NewVersion } from './dataset-versions';
 
-const STREAM_MILLISECONDS = 30 * 60_000;
 const CHUNK_BYTES = 256 * 1024;
 
 /** Dataset versions by gRPC from ingestion. */
@@ -47,7 +46,7 @@ export class IngestionDatasetVersions extends DatasetVersions {
   }
 
   async *export(workspace: string, versionId: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    const stream = this.client.exportDatasetVersion({ versionId }, { workspace, deadlineMs: STREAM_MILLISECONDS, signal });
+    const stream = this.client.exportDatasetVersion({ versionId }, { workspace, deadlineMs: STREAM_MS_MAX, signal });
     for await (const { chunk } of stream) yield chunk;
   }
 
@@ -59,7 +58,7 @@ export class IngestionDatasetVersions extends DatasetVersions {
   ): Promise<DatasetVersion> {
     const response = await this.client.uploadDataset(uploadMessages(version, lines), {
       workspace,
-      deadlineMs: STREAM_MILLISECONDS,
+      deadlineMs: STREAM_MS_MAX,
       signal,
     });
     return fromProto(response.version as ingestion.DatasetVersion);

@@ -2,7 +2,7 @@
 import { runWithDeadline, type Clock } from '#libs/clock';
 import { toAppError, type AppError } from '#libs/errors';
 import type { Logger } from '#libs/observability';
-import type { Transaction, UnitOfWork } from '#libs/persistence';
+import type { Database, Transaction, UnitOfWork } from '#libs/persistence';
 import type { IncomingMessage } from './broker';
 import type { ConsumerHost } from './consumer-host';
 import { deliveryOf } from './delivery';
@@ -10,6 +10,7 @@ import type { ReceivedEvent } from './events';
 import { claimEvents } from './inbox';
 
 export interface ReplayerTools {
+  database: Database;
   unitOfWork: UnitOfWork;
   clock: Clock;
   logger: Logger;
@@ -71,14 +72,12 @@ export class DeadLetterReplayer {
     }
   }
 
-  /** Whose letters wait: one look for all, because nearly always none do. */
+  /** Whose letters wait: one statement for all and no transaction, because nearly always none do. */
   private async consumersWaiting(): Promise<Set<string>> {
     const names = this.hosts.map(({ name }) => name);
-    const rows = await this.tools.unitOfWork.run((tx) =>
-      tx.query<{ consumer: string }>(
-        "select distinct consumer from dead_letters where state = 'replaying' and consumer = any($1)",
-        [names],
-      ),
+    const rows = await this.tools.database.query<{ consumer: string }>(
+      "select distinct consumer from dead_letters where state = 'replaying' and consumer = any($1)",
+      [names],
     );
     return new Set(rows.map(({ consumer }) => consumer));
   }

@@ -41,7 +41,7 @@ export interface MessagingOptions {
   laterSecondsMax?: number;
   /** How long the relay's leader may be silent before another process takes over. Default 15 s. */
   leadSilenceMsMax?: number;
-  /** How often replayed dead letters are looked for. Default 2 s. */
+  /** How often replayed dead letters are looked for. Default 5 s. */
   replayPollMs?: number;
   random?: () => number;
   /** Topics that the event log makes at start. Default: all of the registry. */
@@ -49,6 +49,8 @@ export interface MessagingOptions {
 }
 
 const START_RETRY_MS_MAX = 5_000;
+// Letters are replayed by a person, from another process (`npm run dlq`).
+const REPLAY_POLL_MS = 5_000;
 
 /**
  * Everything of one service that has to do with events. Start with `start(consumers)`; stop in the order of the shutdown sequence:
@@ -94,11 +96,12 @@ export class Messaging {
     this.hosts = consumers.map((consumer) => new ConsumerHost(consumer, this.hostTools()));
     for (const { name } of this.hosts) showConsumer(this.figures, name);
     this.replayer = new DeadLetterReplayer(this.hosts, {
+      database: this.options.database,
       unitOfWork: this.options.unitOfWork,
       clock: this.options.clock,
       logger: this.options.logger,
       handlerMsMax: this.handlerMsMax,
-      pollMs: this.options.replayPollMs ?? 2_000,
+      pollMs: this.options.replayPollMs ?? REPLAY_POLL_MS,
     });
     registerScrapes(this.options.metrics, {
       lag: () => this.lag(),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '#libs/clock';
 
+/** The most that a timer takes, 24 days. */
+const WAIT_MS_MAX = 2 ** 31 - 1;
+
 /** A flag that one loop waits for and many may set; setting it before the wait counts. */
 export class Signal {
   private raised = false;
@@ -18,7 +21,7 @@ export class Signal {
   }
 
   /** Resolves when set, or after `ms`. */
-  wait(ms: number): Promise<void> {
+  wait(ms = WAIT_MS_MAX): Promise<void> {
     if (this.raised) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {

@@ -2,6 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/embedded-postgres';
 import { silentLogger } from '#libs/observability';
 import { openPersistence, runMigrations } from '#libs/persistence';
@@ -75,6 +76,40 @@ it('reads the log again from its start, loudly, when it became shorter than what
     await send('4');
     await eventually(() => seen.at(-1) === '4');
     expect(seen).toEqual(['1', '2', '3', '1', '4']);
+  } finally {
+    await Promise.all([broker.close(), admin.close()]);
+  }
+});
+
+it('finds what was written without a notice', async () => {
+  const broker = new EventLogBroker({ ...options(), logger: silentLogger() });
+  await broker.start();
+  const admin = openPersistence({ databaseUrl: server.url('events'), applicationName: 'spec' });
+  try {
+    await broker.ensureTopics([{ name: 'unheard.v1', partitions: 2, retentionDays: 1 }]);
+    const seen: string[] = [];
+    await broker.subscribe({
+      group: 'unheard',
+      topics: ['unheard.v1'],
+      batchSizeMax: 10,
+      partitionsConcurrentMax: 1,
+      onFatal: () => undefined,
+      onBatch: async ({ messages }) => {
+        seen.push(...messages.map(({ value }) => String(value)));
+        return { processed: messages.length };
+      },
+    });
+    // Idle first, so that no reader happens to look while this is written.
+    await delay(100);
+    await admin.unitOfWork.run(async (tx) => {
+      const place = "(select id from topics where name = 'unheard.v1'), 1";
+      await tx.query(
+        `insert into messages (topic_id, partition, message_offset, key, headers, value) values (${place}, 0, 'k', '{}', 'found')`,
+      );
+      await tx.query("update partitions set next_offset = 1 where (topic_id, partition) = (" + place + ")");
+    });
+    await eventually(() => seen.length === 1);
+    expect(seen).toEqual(['found']);
   } finally {
     await Promise.all([broker.close(), admin.close()]);
   }

@@ -65,7 +65,7 @@ export class NoticeListener {
       for (const channel of channels) await session.query(`listen ${channel}`);
       onListening();
       for (const channel of channels) onNotice(channel, '');
-      await this.ended.wait(2 ** 31 - 1);
+      await this.ended.wait();
       if (broken) throw broken;
     } finally {
       await session.end();

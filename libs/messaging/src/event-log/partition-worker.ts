@@ -18,7 +18,6 @@ export interface WorkerTools {
   onLost: (worker: PartitionWorker) => void;
 }
 
-const IDLE_WAIT_MS = 60_000;
 /** Messages per read, whatever the consumer would take: they are read by number, and each may be large. */
 const READ_MAX = 500;
 
@@ -94,7 +93,9 @@ export class PartitionWorker {
         this.signal.reset();
         const messages = await this.read();
         failures = 0;
-        if (messages.length === 0) await this.signal.wait(IDLE_WAIT_MS);
+        // No look of its own: a notice wakes it, and the broker's look where one was lost. Hundreds of partitions that each asked once
+        // in a while would all ask at the same moment, on connections opened for that alone.
+        if (messages.length === 0) await this.signal.wait();
         else if (!(await this.handle(messages))) return this.tools.onLost(this);
       } catch (error) {
         failures += 1;

@@ -42,6 +42,7 @@ import { ProposalsGrpc } from './proposals/proposals.grpc';
 import { ProposalsHttp } from './proposals/proposals.http';
 import { ProposalsRepository } from './proposals/proposals.repository';
 import { TypeormProposals } from './proposals/proposals.typeorm';
+import { ProposalInfrastructure } from './proposals/proposal-infrastructure';
 import { ProposeRetraining } from './proposals/propose-retraining';
 import { ResolveProposal } from './proposals/resolve-proposal';
 import { RatersHttp } from './raters/raters.http';
@@ -107,6 +108,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     JoinLateFeedback,
     JudgeRollouts,
     LoopTasks,
+    ProposalInfrastructure,
     ProposeRetraining,
     PruneInferences,
     RecomputeVerdict,

@@ -76,4 +76,24 @@ describe('claiming jobs', () => {
     expect(row?.seconds).toBeLessThanOrEqual(60);
     expect(await database.uow.run((tx) => jobs.claim(tx, options))).toBeUndefined();
   });
+
+  it('tells without a claim whether one could find a job', async () => {
+    const due = () => jobs.anyDue(database.db);
+    expect(await due()).toBe(false);
+    const job = await makeQueued();
+    expect(await due()).toBe(true);
+    await database.uow.run((tx) => jobs.claim(tx, options));
+    expect(await due()).toBe(false);
+    for (const state of ['validating', 'queued', 'running'] as const) {
+      await database.uow.run((tx) => jobs.update(tx, job, { state }));
+      await database.db.query("update jobs set lease_until = now() - interval '1 second', next_attempt_time = now()");
+      expect(await due()).toBe(true);
+      await database.uow.run((tx) => jobs.update(tx, job, { retryAfterSeconds: 60 }));
+      // A running one was left by a holder that vanished: it does not wait for an attempt.
+      expect(await due()).toBe(state === 'running');
+      expect((await database.uow.run((tx) => jobs.claim(tx, options))) !== undefined).toBe(state === 'running');
+    }
+    await database.uow.run((tx) => jobs.update(tx, job, { state: 'succeeded', endTime: new Date(), release: true }));
+    expect(await due()).toBe(false);
+  });
 });

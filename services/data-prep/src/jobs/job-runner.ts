@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Clock, every, newId } from '#libs/clock';
+import { Clock, every, IdlePause, newId } from '#libs/clock';
 import { hasCode, toAppError, type AppError } from '#libs/errors';
 import { Logger, runWithTrace, ShutdownSequence } from '#libs/observability';
 import { Database, UnitOfWork, type Transaction } from '#libs/persistence';
@@ -24,6 +24,7 @@ export class JobRunner implements OnApplicationBootstrap {
   private loop: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => undefined;
   private readonly worker: string;
+  private readonly idle: IdlePause;
   /** Others in the simulator, which has no disk. */
   folders: Pick<TryFolders, 'make' | 'remove' | 'removeOld'>;
 
@@ -38,6 +39,7 @@ export class JobRunner implements OnApplicationBootstrap {
     shutdown: ShutdownSequence,
   ) {
     this.worker = `${process.pid}-${newId()}`;
+    this.idle = new IdlePause(settings.jobPollMilliseconds);
     this.folders = new TryFolders(settings.workDir, clock);
     shutdown.on('stop-intake', 'jobs', () => this.stop());
     metrics.observeQueue(() => jobs.waiting(database));
@@ -49,6 +51,7 @@ export class JobRunner implements OnApplicationBootstrap {
 
   /** Looks at the queue now. Call it after the commit that enqueued a job. */
   wake(): void {
+    this.idle.reset();
     this.wakeUp();
   }
 
@@ -86,7 +89,7 @@ export class JobRunner implements OnApplicationBootstrap {
 
   private pause(): Promise<void> {
     return new Promise((resolvePause) => {
-      const cancel = this.clock.timer(this.settings.jobPollMilliseconds, resolvePause);
+      const cancel = this.clock.timer(this.idle.next(), resolvePause);
       this.wakeUp = () => {
         cancel();
         resolvePause();
@@ -99,9 +102,10 @@ export class JobRunner implements OnApplicationBootstrap {
     const abort = new AbortController();
     const started = { abort, done: Promise.resolve() };
     this.running.add(started);
+    this.idle.reset();
     started.done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
       this.running.delete(started);
-      this.wakeUp();
+      this.wake();
     });
   }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
 import { Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
-import { UnitOfWork, type Transaction } from '#libs/persistence';
+import type { Transaction } from '#libs/persistence';
 import { AlertsRepository } from '../alerts/alerts.repository';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
+import { ProposalInfrastructure } from './proposal-infrastructure';
 import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
 import { proposalReasons } from './retraining-proposal';
 
@@ -19,23 +19,24 @@ export class ProposeRetraining {
   private lastMs = -Infinity;
 
   constructor(
-    private readonly unitOfWork: UnitOfWork,
+    private readonly infrastructure: ProposalInfrastructure,
     private readonly proposals: ProposalsRepository,
     private readonly alerts: AlertsRepository,
     private readonly publisher: EventPublisher,
     private readonly settings: MonitoringSettings,
-    private readonly clock: Clock,
-    private readonly ids: Ids,
     private readonly metrics: MonitoringMetrics,
   ) {}
 
   async execute(): Promise<number> {
-    if (this.clock.monotonicMs() - this.lastMs < EVERY_MS) return 0;
-    this.lastMs = this.clock.monotonicMs();
-    return this.unitOfWork.run(
+    const { clock, database, unitOfWork } = this.infrastructure;
+    if (clock.monotonicMs() - this.lastMs < EVERY_MS) return 0;
+    this.lastMs = clock.monotonicMs();
+    const candidates = await this.proposals.candidates(database);
+    if (candidates.length === 0) return 0;
+    return unitOfWork.run(
       async (tx) => {
         let opened = 0;
-        for (const candidate of await this.proposals.candidates(tx)) opened += (await this.propose(tx, candidate)) ? 1 : 0;
+        for (const candidate of candidates) opened += (await this.propose(tx, candidate)) ? 1 : 0;
         return opened;
       },
       { label: 'propose-retraining' },
@@ -54,7 +55,7 @@ export class ProposeRetraining {
     if (reasons.length === 0) return false;
     const proposal: Proposal = {
       workspace,
-      id: this.ids.next(),
+      id: this.infrastructure.ids.next(),
       modelName,
       endpoint,
       modelVersion: await this.proposals.servedVersion(tx, workspace, modelName, this.settings.servingAlias),
@@ -63,7 +64,7 @@ export class ProposeRetraining {
       corrections,
       pipelineRunId: '',
       resolveReason: '',
-      createTime: this.clock.now(),
+      createTime: this.infrastructure.clock.now(),
       resolveTime: null,
     };
     if (!(await this.proposals.insert(tx, proposal))) return false;

@@ -74,7 +74,8 @@ export class JobScheduler {
     }
   }
 
-  private claim(): Promise<Claim | undefined> {
+  private async claim(): Promise<Claim | undefined> {
+    if (!(await this.jobs.anyDue(this.database))) return undefined;
     const { leaseSeconds, jobsRunningMax: runningMax, jobsValidatingMax: validatingMax } = this.settings;
     const options = { owner: this.owner, leaseSeconds, runningMax, validatingMax };
     return this.unitOfWork.run((tx) => this.jobs.claim(tx, options), { label: 'claim job' });

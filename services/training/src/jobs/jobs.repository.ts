@@ -99,6 +99,8 @@ export abstract class JobsRepository {
   ): Promise<JobRecord[]>;
   /** Changes a job; returns it with its new aggregate version. Throws LEASE_LOST when `leaseToken` is given and is not the job's. */
   abstract update(tx: Transaction, key: JobKey, changes: JobChanges, leaseToken?: string): Promise<JobRecord>;
+  /** Whether a claim may find one; one statement, while a claim is a transaction under a lock. */
+  abstract anyDue(db: Queryable): Promise<boolean>;
   abstract claim(tx: Transaction, options: ClaimOptions): Promise<Claim | undefined>;
   /** Prolongs the lease; undefined when it is lost. Answers whether the job shall be cancelled. */
   abstract renew(

@@ -109,6 +109,17 @@ export class JobsTypeorm extends JobHistoryTypeorm {
     throw TrainingErrors.LEASE_LOST(`another process drives job ${key.id}`, { jobId: key.id });
   }
 
+  async anyDue(db: Queryable): Promise<boolean> {
+    // Without the bounds on how many run: while one holds a due job back, each look is a claim that finds nothing.
+    const [row] = await db.query<{ due: boolean }>(
+      `select exists (select 1 from jobs where state in ('validating', 'running') and (lease_until is null or lease_until < now())
+                        and (state = 'running' or next_attempt_time <= now()))
+           or exists (select 1 from jobs where state = 'queued' and (lease_until is null or lease_until < now())
+                        and next_attempt_time <= now()) as due`,
+    );
+    return row?.due === true;
+  }
+
   async claim(tx: Transaction, options: ClaimOptions): Promise<Claim | undefined> {
     // One claimer at a time, so that the bound on running jobs holds across processes. The row lock keeps out a job that somebody
     // cancels right now: without it the update would claim the row as the cancel left it.

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock, IdlePause } from '#libs/clock';
 import { isAppError } from '#libs/errors';
 import { Logger } from '#libs/observability';
-import { UnitOfWork } from '#libs/persistence';
+import { Database, UnitOfWork } from '#libs/persistence';
 import { TrainingSettings } from '../config';
 import { isEnded, mayMoveRun, type PipelineRunRecord } from './pipeline-run';
 import { PipelineRunsRepository, type RunChanges } from './pipeline-runs.repository';
@@ -33,6 +33,7 @@ export class PipelineRunDriver {
     private readonly runs: PipelineRunsRepository,
     private readonly step: StepRun,
     private readonly publisher: RunStatePublisher,
+    private readonly database: Database,
     private readonly unitOfWork: UnitOfWork,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -72,7 +73,7 @@ export class PipelineRunDriver {
   }
 
   private async driveOne(): Promise<boolean> {
-    const run = await this.unitOfWork.run((tx) => this.runs.claim(tx, LEASE_SECONDS), { label: 'claim pipeline run' });
+    const run = await this.runs.claim(this.database, LEASE_SECONDS);
     if (!run) return false;
     let step: Step;
     try {

@@ -41,7 +41,7 @@ export abstract class PipelineRunsRepository {
     page: { size: number; after?: { createTime: string; id: string } },
   ): Promise<PipelineRunRecord[]>;
   /** A run whose next look is due, with a new fencing token. */
-  abstract claim(tx: Transaction, leaseSeconds: number): Promise<PipelineRunRecord | undefined>;
+  abstract claim(db: Queryable, leaseSeconds: number): Promise<PipelineRunRecord | undefined>;
   /** Writes a step and gives the lease back. */
   abstract save(tx: Transaction, run: PipelineRunRecord, changes: RunChanges): Promise<PipelineRunRecord>;
   /** Adds what others told; the run is looked at next. False when it does not exist or has ended. */

@@ -95,8 +95,8 @@ export class PipelineRunsTypeorm extends PipelineRunsRepository {
     return rows.map(toRun);
   }
 
-  async claim(tx: Transaction, leaseSeconds: number): Promise<PipelineRunRecord | undefined> {
-    const rows = await tx.query<RunRow>(
+  async claim(db: Queryable, leaseSeconds: number): Promise<PipelineRunRecord | undefined> {
+    const rows = await db.query<RunRow>(
       `update pipeline_runs set lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $1)
        where (workspace, id) in (
          select workspace, id from pipeline_runs

@@ -106,7 +106,7 @@ it('finds what was written without a notice', async () => {
       await tx.query(
         `insert into messages (topic_id, partition, message_offset, key, headers, value) values (${place}, 0, 'k', '{}', 'found')`,
       );
-      await tx.query("update partitions set next_offset = 1 where (topic_id, partition) = (" + place + ")");
+      await tx.query('update partitions set next_offset = 1 where (topic_id, partition) = (' + place + ')');
     });
     await eventually(() => seen.length === 1);
     expect(seen).toEqual(['found']);

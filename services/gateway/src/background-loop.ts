@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '#libs/observability';
 
 export interface LoopOptions {
   name: string;
   intervalMs: number;
+  /** Pause after a round that went well and found no more, for a loop that is nudged when there is something. Default: the interval. */
+  restMs?: number;
   /** One round. True = there may be more to do at once. */
   work: (signal: AbortSignal) => Promise<boolean>;
   logger: Logger;
@@ -14,7 +15,7 @@ export interface LoopOptions {
 export class BackgroundLoop {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
-  private wakeUp: AbortController | undefined;
+  private endPause: (() => void) | undefined;
   private woken = false;
   private failures = 0;
 
@@ -27,13 +28,18 @@ export class BackgroundLoop {
   /** The next round begins now, or right after the one that runs. */
   wake(): void {
     this.woken = true;
-    this.wakeUp?.abort();
+    this.endPause?.();
+  }
+
+  /** Ends the pause after a round that went well. A round that runs, and the pause after a failure, take their time. */
+  nudge(): void {
+    if (this.failures === 0) this.endPause?.();
   }
 
   /** Ends after the round that runs. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    this.wakeUp?.abort();
+    this.endPause?.();
     await this.running;
   }
 
@@ -58,12 +64,17 @@ export class BackgroundLoop {
     }
   }
 
-  private async pause(): Promise<void> {
-    this.wakeUp = new AbortController();
-    const backOff = Math.min(2 ** Math.min(this.failures, 4), 10);
-    await delay(this.options.intervalMs * backOff, undefined, { signal: this.wakeUp.signal }).catch((error: unknown) => {
-      if ((error as Error).name !== 'AbortError') throw error;
+  private pause(): Promise<void> {
+    const { intervalMs, restMs = intervalMs } = this.options;
+    const ms = this.failures === 0 ? restMs : intervalMs * Math.min(2 ** Math.min(this.failures, 4), 10);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.endPause = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.endPause = end;
     });
-    this.wakeUp = undefined;
   }
 }

@@ -11,6 +11,8 @@ import { DeploymentsRepository } from './deployments/deployments.repository';
 import { PgDeploymentsRepository } from './deployments/deployments.typeorm';
 import { DeploymentInfrastructure } from './deployments/deployment-infrastructure';
 import { DriveDeployments } from './deployments/drive-deployments';
+import { DueWorkRepository } from './deployments/due-work.repository';
+import { PgDueWorkRepository } from './deployments/due-work.typeorm';
 import { ModelBackend } from './deployments/model-backend';
 import { ReadDeployments } from './deployments/read-deployments';
 import { RuntimeBackend } from './deployments/runtime-backend';
@@ -46,6 +48,7 @@ const stores = [
   { provide: EndpointsRepository, useClass: PgEndpointsRepository },
   { provide: RolloutsRepository, useClass: PgRolloutsRepository },
   { provide: DeploymentsRepository, useClass: PgDeploymentsRepository },
+  { provide: DueWorkRepository, useClass: PgDueWorkRepository },
   { provide: RoutingRepository, useClass: PgRoutingRepository },
 ];
 const neighbours = [

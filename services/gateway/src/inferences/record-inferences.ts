@@ -15,6 +15,8 @@ import { InferenceQueue, type DropReason } from './inference-queue';
 // Small enough that writing one does not hold up answers.
 const BATCH = 200;
 const JOURNAL_LOOK_MS = 10_000;
+// An empty queue is not looked at: who puts something in sees to it.
+const REST_MS = 60_000;
 const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
 
 /**
@@ -25,6 +27,8 @@ const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'
 export class RecordInferences {
   readonly queue: InferenceQueue;
   private readonly loop: BackgroundLoop;
+  private readonly flushMs: number;
+  private flushTimer: NodeJS.Timeout | undefined;
   private readonly journal: InferenceJournal;
   private readonly journalLoop: BackgroundLoop;
   private loggedAtMs = -Infinity;
@@ -40,9 +44,11 @@ export class RecordInferences {
     this.queue = new InferenceQueue(settings.eventQueueMax, settings.eventQueueBytesMax);
     const work = async (): Promise<boolean> => {
       await this.flush();
+      if (this.queue.size > 0) this.flushSoon();
       return this.queue.size >= BATCH;
     };
-    this.loop = new BackgroundLoop({ name: 'inference-events', intervalMs: settings.eventFlushMs, work, logger });
+    this.flushMs = settings.eventFlushMs;
+    this.loop = new BackgroundLoop({ name: 'inference-events', intervalMs: this.flushMs, restMs: REST_MS, work, logger });
     this.journal = new InferenceJournal(settings.workDir, (error) =>
       logger.error({ err: error }, 'inference events cannot be kept on disk; a kill now would lose those of the last moment'),
     );
@@ -58,8 +64,9 @@ export class RecordInferences {
   async execute(inference: Inference): Promise<void> {
     const queued = this.queue.push(inference);
     this.metrics.eventsQueued.set(this.queue.size);
-    if (queued) await this.journal.append(inference);
-    else this.noteDrop(inference, 'queue-full');
+    if (!queued) return this.noteDrop(inference, 'queue-full');
+    this.flushSoon();
+    await this.journal.append(inference);
   }
 
   /** The journal is open when this resolves, or the failure is logged and tried again. */
@@ -76,6 +83,7 @@ export class RecordInferences {
   /** Writes everything that waits. What cannot be written within the time is listed as dropped. */
   async drain(withinMs: number): Promise<void> {
     await Promise.all([this.loop.stop(), this.journalLoop.stop()]);
+    clearTimeout(this.flushTimer);
     const end = performance.now() + withinMs;
     while (this.queue.size > 0 && performance.now() < end) {
       try {
@@ -104,6 +112,14 @@ export class RecordInferences {
     this.queue.remove(batch.length);
     this.metrics.eventsQueued.set(this.queue.size);
     await this.journal.forget(batch);
+  }
+
+  /** Those that come until then go along. What fails is tried again by the loop itself. */
+  private flushSoon(): void {
+    this.flushTimer ??= setTimeout(() => {
+      this.flushTimer = undefined;
+      this.loop.nudge();
+    }, this.flushMs).unref();
   }
 
   // Writes what an ended process had answered and not told; a file goes only when all of it is in the outbox.

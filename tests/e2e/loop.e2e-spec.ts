@@ -14,16 +14,8 @@ import { SecretScan } from '../hostile/isolation/secret-scan';
 import { outcomeOf, Visitor } from '../hostile/isolation/visitor';
 import { allGrpcDoors, shortName } from '../support/grpc-doors';
 import { allHttpDoors } from '../support/http-doors';
+import { SENT_SECRETS } from '../support/platform-secrets';
 import { WalkedLoop } from '../support/walked-loop';
-
-/** Wrong credentials: nobody may find them again either. */
-const WRONG = {
-  bearer: 'canary-bearer-5f1c9e',
-  basic: 'canary-basic-77d0aa',
-  apiKey: 'sk-mr-canary-3b9e41',
-  grpc: 'canary-grpc-c4d2f0',
-  cookie: 'canary-cookie-9a8b7c',
-};
 
 describe('the loop on the embedded broker, with identity on', () => {
   let loop: WalkedLoop;
@@ -100,20 +92,20 @@ describe('the loop on the embedded broker, with identity on', () => {
   }, 120_000);
 
   it('refuses wrong credentials at every service', async () => {
-    const basic = { authorization: `Basic ${Buffer.from(`me:${WRONG.basic}`).toString('base64')}` };
+    const basic = { authorization: `Basic ${Buffer.from(`me:${SENT_SECRETS.basic}`).toString('base64')}` };
     for (const name of processNames) {
       for (const path of ['/api/v1/models', '/v1/models', '/api/v1/jobs?pageToken=x', '/api/2.0/mlflow/runs/get?run_id=x']) {
-        await visitor.ask(name, path, { token: WRONG.bearer });
+        await visitor.ask(name, path, { token: SENT_SECRETS.bearer });
         await visitor.ask(name, path, { headers: basic });
-        await visitor.ask(name, path, { token: WRONG.apiKey });
-        await visitor.ask(name, path, { token: owner, headers: { cookie: `session=${WRONG.cookie}` } });
+        await visitor.ask(name, path, { token: SENT_SECRETS.apiKey });
+        await visitor.ask(name, path, { token: owner, headers: { cookie: `session=${SENT_SECRETS.cookie}` } });
       }
       const body = { model: 'x', messages: [] };
-      const refused = await visitor.ask(name, '/v1/chat/completions', { token: WRONG.apiKey, body });
+      const refused = await visitor.ask(name, '/v1/chat/completions', { token: SENT_SECRETS.apiKey, body });
       expect([name, refused.status < 500]).toEqual([name, true]);
     }
     for (const door of allGrpcDoors())
-      expect([door.path, await visitor.codeOf(door, WRONG.grpc)]).toEqual([door.path, status.UNAUTHENTICATED]);
+      expect([door.path, await visitor.codeOf(door, SENT_SECRETS.grpc)]).toEqual([door.path, status.UNAUTHENTICATED]);
   }, 120_000);
 
   it('takes right credentials for work that makes events: a completion, feedback, an alias', async () => {
@@ -169,7 +161,7 @@ describe('the loop on the embedded broker, with identity on', () => {
   }
 
   it('keeps secrets out of logs, files, events, every table, metrics and answers', async () => {
-    const wrong = Object.fromEntries(Object.entries(WRONG).map(([kind, secret]) => [`wrong ${kind}`, secret]));
+    const wrong = Object.fromEntries(Object.entries(SENT_SECRETS).map(([kind, secret]) => [`wrong ${kind}`, secret]));
     const scan = new SecretScan({ ...loop.secrets(), ...used, ...wrong });
     scan.look('output of the demo', loop.demo.output);
     scan.look('answers', visitor.answers.join('\n'));

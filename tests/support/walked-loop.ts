@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { mintToken, parsePlatformKey, type Role } from '#libs/auth';
-import { embeddedPostgresData } from '#libs/embedded-postgres';
 import { Home } from '../../deploy/local/home';
 import { grpcPort, httpPort, type ProcessName, type ServiceName } from '../../deploy/local/processes';
 import { BuiltProgram, freePortBase, removeHome, temporaryHome } from './launched-platform';
-
-/**
- * What the processes are told in confidence beside what the home makes: every setting that is declared as secret. Said openly here,
- * so that it can be looked for afterwards.
- */
-export const SECRET_SETTINGS = {
-  RATER_HASH_KEY: 'canary-rater-hash-key-41d0c7',
-  PSEUDONYM_KEY: 'canary-pseudonym-key-9e02b6',
-  AUTH_ACCEPTED_KEY: 'canary-accepted-key-with-32-bytes-and-more-7b',
-};
+import { postgresFolderOf, SECRET_SETTINGS, secretsOfPlatform } from './platform-secrets';
 
 /** A platform on which the demo has walked the whole loop, with identity on; it stays up to be asked. */
 export class WalkedLoop {
@@ -54,19 +42,11 @@ export class WalkedLoop {
 
   /** Every secret that the platform runs with, by name. */
   secrets(): Record<string, string> {
-    const { signingKey, databasePasswords } = this.home.secrets();
-    const passwords = Object.entries(databasePasswords).map(([role, password]) => [`password of ${role}`, password]);
-    return {
-      'signing key': signingKey,
-      'password of the database administrator': readFileSync(join(this.postgresFolder, 'password'), 'utf8').trim(),
-      ...SECRET_SETTINGS,
-      ...(Object.fromEntries(passwords) as Record<string, string>),
-    };
+    return secretsOfPlatform(this.home);
   }
 
-  /** Where the database server keeps its log, its password and, below `data`, its files. */
   get postgresFolder(): string {
-    return dirname(embeddedPostgresData(this.home.postgresDirectory));
+    return postgresFolderOf(this.home);
   }
 
   async end(): Promise<void> {

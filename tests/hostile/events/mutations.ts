@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { newId } from '#libs/clock';
 import type { OutgoingMessage } from '#libs/messaging';
 import { projectRoot } from '#libs/testing';
+import { SENT_SECRETS } from '../../support/platform-secrets';
 import { HOSTILE_TEXTS } from '../rpc/message-arbitrary';
 
 type Json = Record<string, unknown>;
@@ -78,6 +79,7 @@ const HOSTILE_HEADERS: Record<string, string | undefined>[] = [
   { ce_specversion: '0.3' },
   { ce_subject: 'x'.repeat(2_000) },
   { traceparent: 'garbage' },
+  { authorization: `Bearer ${SENT_SECRETS.bearer}`, cookie: `session=${SENT_SECRETS.cookie}` },
   { 'content-type': 'application/x-protobuf' },
   { 'content-type': 'application/cloudevents+avro' },
   { 'content-type': 'application/cloudevents+json' },
@@ -91,6 +93,8 @@ const HOSTILE_BODIES: (string | Buffer | null)[] = [
   '[]',
   '"text"',
   '17',
+  SENT_SECRETS.body,
+  JSON.stringify({ password: SENT_SECRETS.body }),
   '{"__proto__":{"polluted":true}}',
   '['.repeat(20_000),
   `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run fuzz:http [-- --service registry,gateway --examples 20 --seed 7 --auth on|off|both --phases P --short]`: boots the built platform on a
-// home of its own and lets schemathesis try every route of /openapi.json. Exit code 0 only if it finds nothing.
+// home of its own and lets schemathesis try every route of /openapi.json, then judges the logs. Exit code 0 only if nothing is found.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -12,7 +12,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { nameKnownThings } from './known-parameters.mjs';
 
-const { plantEntities } = createRequire(import.meta.url)('../../../dist/tests/hostile/support/plant-entities.js');
+const built = createRequire(import.meta.url);
+const { plantEntities } = built('../../../dist/tests/hostile/support/plant-entities.js');
+const { faultsOfPlatform } = built('../../../dist/tests/hostile/support/judge-logs.js');
+const { sendSecrets } = built('../../../dist/tests/hostile/support/send-secrets.js');
+const { SECRET_SETTINGS } = built('../../../dist/tests/support/platform-secrets.js');
 const offsets = { gateway: 0, ingestion: 1, 'data-prep': 2, training: 3, registry: 4, monitoring: 5, runtime: 20 };
 const { values } = parseArgs({
   options: {
@@ -32,6 +36,7 @@ const auths = { both: ['off', 'on'], off: ['off'], on: ['on'] }[values.auth ?? (
 if (!auths) throw new Error('--auth is on, off or both');
 /** Operations of a service that may stay untried because schemathesis fails at them; they are printed. */
 const UNTRIED_MAX = 3;
+const FAULTS_SHOWN = 30;
 const cache = process.env.MILLRACE_CI_CACHE ?? join(homedir(), '.cache', 'millrace-ci');
 const schemathesis = process.env.SCHEMATHESIS ?? join(cache, 'venv-schemathesis', 'bin', 'schemathesis');
 if (!existsSync(schemathesis)) {
@@ -80,7 +85,7 @@ async function withPlatform(auth, work) {
   const base = await freeBase();
   const args = ['dist/deploy/local/main.js', '--home', home, '--port-base', String(base)];
   const platform = spawn(process.execPath, args, {
-    env: { ...process.env, MILLRACE_AUTH: auth, LOG_LEVEL: 'error' },
+    env: { ...process.env, ...SECRET_SETTINGS, MILLRACE_AUTH: auth, LOG_LEVEL: 'debug' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -96,15 +101,16 @@ async function withPlatform(auth, work) {
   } finally {
     platform.kill('SIGINT');
     await ended;
-    const errors = output.split('\n').filter((line) => /failed|"level":(50|60)|restart/.test(line));
-    if (errors.length > 0)
-      process.stdout.write(
-        `--- log of the services\n${errors
-          .slice(-15)
-          .map((line) => line.slice(0, 1200))
-          .join('\n')}\n`,
-      );
   }
+  return { home, output };
+}
+
+// After the platform has stopped: what it still did in the background, and the stop itself, count as well.
+function judgeLogs(auth, platform, used) {
+  const faults = faultsOfPlatform(platform, { used });
+  process.stdout.write(`logs auth=${auth}: ${faults.length === 0 ? 'nothing found' : 'FAILED'}\n`);
+  for (const fault of faults.slice(0, FAULTS_SHOWN)) process.stdout.write(`  ${fault}\n`);
+  if (faults.length > 0) failures.push(`logs auth=${auth}`);
 }
 
 function tokenOf(home) {
@@ -190,7 +196,8 @@ async function fuzz(target) {
   }
   const bad = results.filter((result) => result.code !== 0 && faultsOfFuzzer(result).length === 0);
   const cases = /(\d+) generated/.exec(first.text)?.[1] ?? /(\d+) test cases?/.exec(first.text)?.[1] ?? '?';
-  const passed = bad.length === 0 && untried.length <= UNTRIED_MAX;
+  const toSecrets = await sendSecrets(JSON.parse(readFileSync(document, 'utf8')), url, token);
+  const passed = bad.length === 0 && untried.length <= UNTRIED_MAX && toSecrets.length === 0;
   const seconds = Math.round((Date.now() - started) / 1000);
   const found = passed ? 'nothing found' : 'FAILED';
   process.stdout.write(
@@ -199,6 +206,7 @@ async function fuzz(target) {
   );
   for (const { method, path, why } of untried)
     process.stdout.write(`  not tried: ${method} ${path}: schemathesis itself failed: ${why.slice(0, 200)}\n`);
+  for (const fault of toSecrets) process.stdout.write(`  ${fault}\n`);
   for (const { text } of values.verbose ? results : passed ? [] : bad) process.stdout.write(`${text}\n`);
   if (!passed) failures.push(`${service} auth=${auth}`);
 }
@@ -207,8 +215,9 @@ try {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'schemathesis.toml'), config);
   for (const auth of auths) {
-    await withPlatform(auth, async (base, home) => {
-      const token = auth === 'on' ? tokenOf(home) : undefined;
+    const used = {};
+    const platform = await withPlatform(auth, async (base, home) => {
+      const token = auth === 'on' ? (used.token = tokenOf(home)) : undefined;
       const urlOf = (service) => `http://127.0.0.1:${base + offsets[service]}`;
       const planted = await plantEntities({ http: urlOf }, { token });
       const waiting = values.service.split(',');
@@ -218,6 +227,7 @@ try {
       };
       await Promise.all([next(), next()]);
     });
+    judgeLogs(auth, platform, used);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

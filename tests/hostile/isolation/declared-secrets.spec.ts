@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ProcessSettings, settingsOf } from '#libs/config';
 import { serviceNames, settingsClassOf } from '../../../deploy/scripts/service-documents';
-import { SECRET_SETTINGS } from '../../support/walked-loop';
+import { SECRET_SETTINGS } from '../../support/platform-secrets';
 
 // tests/e2e/loop.e2e-spec.ts looks for these everywhere; the launcher makes the signing key.
 it('every setting that a service declares as secret is one that is looked for', () => {

@@ -9,12 +9,15 @@ import { eventLogMigrations } from '#libs/messaging';
 import { JobFolders } from '../src/jobs/job-folders';
 import { migrations } from '../src/migrations';
 import { FakeIngestion } from './fake-ingestion';
-import { type Answer, jobBody, sourceTrainers, taskRows, TrainingFixture } from './training-fixture';
+import { type Answer, jobBody, taskRows, TrainingFixture } from './training-fixture';
+import { TrainerHold } from './trainer-hold';
 
-const STEPS = 200;
-// Slow enough to be killed on the way, on any machine: a batch of 32 rows takes some milliseconds.
-const longJob = (datasetVersion: string): Answer =>
-  jobBody(datasetVersion, { hyperparameters: { steps: STEPS, batchSize: 32, checkpointSteps: 20, tokenDropout: 0.2 } });
+const STEPS = 60;
+const CHECKPOINT_STEPS = 20;
+const someJob = (datasetVersion: string): Answer =>
+  jobBody(datasetVersion, {
+    hyperparameters: { steps: STEPS, batchSize: 8, checkpointSteps: CHECKPOINT_STEPS, tokenDropout: 0.2 },
+  });
 
 async function losses(store: BlobStore, job: Answer): Promise<string[]> {
   const curve = await store.get(job.lossCurveDigest as string, { bytesMax: 10_000_000 });
@@ -23,9 +26,11 @@ async function losses(store: BlobStore, job: Answer): Promise<string[]> {
 
 describe('a trainer that is killed', () => {
   const training = new TrainingFixture();
+  const hold = new TrainerHold();
 
   beforeAll(async () => {
     await training.start({
+      TRAINER_COMMANDS: hold.commands,
       PROGRESS_MILLISECONDS: '0',
       POLL_MILLISECONDS: '20',
       ATTEMPT_BACKOFF_SECONDS: '0',
@@ -33,18 +38,24 @@ describe('a trainer that is killed', () => {
     });
     training.ingestion.add(training.workspace, 'definitions', taskRows(200));
   }, 60_000);
-  afterAll(() => training.stop(), 60_000);
+  afterEach(() => hold.release());
+  afterAll(async () => {
+    await training.stop();
+    hold.remove();
+  }, 60_000);
 
   it('goes on from its newest checkpoint, and the losses and the model equal those of a run that was never killed', async () => {
     const store = training.service.get(BlobStore);
-    const untouched = await training.create('/jobs', longJob('definitions/latest'));
+    const untouched = await training.create('/jobs', someJob('definitions/latest'));
     const whole = await training.awaitState(`/jobs/${untouched.id}`, 'succeeded', 120_000);
 
-    const { id } = await training.create('/jobs', longJob('definitions/latest'));
-    await eventually(async () => (await training.call('GET', `/jobs/${id}/checkpoints`)).body.items.length >= 2, {
+    hold.at(2 * CHECKPOINT_STEPS + 5);
+    const { id } = await training.create('/jobs', someJob('definitions/latest'));
+    await eventually(async () => (await training.call('GET', `/jobs/${id}/checkpoints`)).body.items.length === 2, {
       timeoutMs: 60_000,
     });
     process.kill(await trainerPid(training, id), 'SIGKILL');
+    hold.release();
     const resumed = await training.awaitState(`/jobs/${id}`, 'succeeded', 120_000);
 
     expect(resumed.attempts).toHaveLength(2);
@@ -52,7 +63,7 @@ describe('a trainer that is killed', () => {
       state: 'failed',
       error: { failureClass: 'infrastructure', code: 'TRAINING.TRAINER_KILLED' },
     });
-    expect(resumed.attempts[1].resumedFromStep).toBeGreaterThanOrEqual(20);
+    expect(resumed.attempts[1].resumedFromStep).toBe(2 * CHECKPOINT_STEPS);
     const expected = await losses(store, whole);
     expect(expected).toHaveLength(STEPS);
     expect(await losses(store, resumed)).toEqual(expected);
@@ -60,7 +71,8 @@ describe('a trainer that is killed', () => {
   }, 240_000);
 
   it('fails for good after the allowed attempts, with the class and the signal named', async () => {
-    const { id } = await training.create('/jobs', longJob('definitions/latest'));
+    hold.at(5);
+    const { id } = await training.create('/jobs', someJob('definitions/latest'));
     let killed = 0;
     const job = await eventually(
       async () => {
@@ -84,7 +96,8 @@ describe('a trainer that is killed', () => {
   }, 120_000);
 
   it('is stopped by a cancel, and the job ends as cancelled with who and why', async () => {
-    const { id } = await training.create('/jobs', longJob('definitions/latest'));
+    hold.at(5);
+    const { id } = await training.create('/jobs', someJob('definitions/latest'));
     await training.awaitState(`/jobs/${id}`, 'running');
     const pid = await eventually(() => trainerPid(training, id), { timeoutMs: 20_000 });
     const { status } = await training.call('POST', `/jobs/${id}/cancel`, { reason: 'wrong data' });
@@ -102,6 +115,7 @@ describe('a trainer that is killed', () => {
 
 describe('a service that is killed', () => {
   const ingestion = new FakeIngestion();
+  const hold = new TrainerHold();
   let folder: string;
   let databaseUrl: string;
   let eventLogUrl: string;
@@ -115,8 +129,10 @@ describe('a service that is killed', () => {
     databaseUrl = await createTestDatabase('training', migrations);
     eventLogUrl = await createTestDatabase('events', eventLogMigrations);
   }, 60_000);
+  afterEach(() => hold.release());
   afterAll(async () => {
     await service?.kill();
+    hold.remove();
     ingestion.close();
     await dropTestDatabase(databaseUrl);
     await dropTestDatabase(eventLogUrl);
@@ -132,7 +148,7 @@ describe('a service that is killed', () => {
       HTTP_PORT: '0',
       GRPC_PORT: '0',
       INGESTION_GRPC: ingestion.address,
-      TRAINER_COMMANDS: sourceTrainers(),
+      TRAINER_COMMANDS: hold.commands,
       LEASE_SECONDS: '1',
       POLL_MILLISECONDS: '20',
       PROGRESS_MILLISECONDS: '0',
@@ -150,7 +166,7 @@ describe('a service that is killed', () => {
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(longJob('definitions/latest')),
+      body: JSON.stringify(someJob('definitions/latest')),
     };
     return ((await (await fetch(`${baseUrl}/api/v1/jobs`, init)).json()) as Answer).id as string;
   };
@@ -165,11 +181,18 @@ describe('a service that is killed', () => {
     );
 
   it('finds the trainer that outlived it, adopts it, and nothing is trained twice', async () => {
+    hold.at(15);
     await start();
     const id = await createJob();
-    await eventually(async () => (await get(`/jobs/${id}`)).progress?.step > 10, { timeoutMs: 60_000 });
+    const reached = (step: number): Promise<unknown> =>
+      eventually(async () => (await get(`/jobs/${id}`)).progress?.step === step, { timeoutMs: 60_000 });
+    await reached(15);
     await service?.kill();
     await start();
+    // Only a service that has adopted the trainer hears of its next steps.
+    hold.at(25);
+    await reached(25);
+    hold.release();
     const job = await ended(id);
     expect(job.attempts).toMatchObject([{ number: 1, state: 'succeeded' }]);
     const store = createBlobStore(`file://${join(folder, 'blobs')}`, {});
@@ -182,14 +205,16 @@ describe('a service that is killed', () => {
       const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
       return (await (await fetch(`${baseUrl}/api/v1${path}`, init)).json()) as Answer;
     };
-    const { baseModel, promptTemplate, answerTemplate, hyperparameters } = longJob('definitions/latest');
+    const { baseModel, promptTemplate, answerTemplate, hyperparameters } = someJob('definitions/latest');
     const slices = [{ name: 'all', datasetVersion: 'definitions' }];
     const spec = { registeredModelName: 'm', alias: 'champion', trainDatasets: ['definitions'], evaluationSlices: slices };
+    hold.at(15);
     await post('/pipelines', { name: 'loop', spec: { ...spec, baseModel, promptTemplate, answerTemplate, hyperparameters } });
     const { id } = await post('/pipelines/loop/runs', {});
-    await eventually(async () => (await get('/jobs?state=running')).items[0]?.progress?.step > 10, { timeoutMs: 60_000 });
+    await eventually(async () => (await get('/jobs?state=running')).items[0]?.progress?.step === 15, { timeoutMs: 60_000 });
     await service?.kill();
     await start();
+    hold.release();
     const run = await eventually(
       async () => {
         const read = await get(`/pipeline-runs/${id}`);
@@ -204,13 +229,15 @@ describe('a service that is killed', () => {
   }, 180_000);
 
   it('on SIGTERM lets the trainer write a checkpoint, hands the job back, and the next start goes on from there', async () => {
+    hold.at(35);
     const id = await createJob();
-    await eventually(async () => (await get(`/jobs/${id}`)).progress?.step > 30, { timeoutMs: 60_000 });
+    await eventually(async () => (await get(`/jobs/${id}`)).progress?.step === 35, { timeoutMs: 60_000 });
     expect(await service?.stop()).toBe(0);
+    hold.release();
     await start();
     const job = await ended(id);
     expect(job.attempts).toMatchObject([{ state: 'interrupted', error: null }, { state: 'succeeded' }]);
-    expect(job.attempts[1].resumedFromStep).toBeGreaterThan(30);
+    expect(job.attempts[1].resumedFromStep).toBe(35);
     expect(await service?.stop()).toBe(0);
   }, 180_000);
 });

@@ -8,16 +8,25 @@ import { migrations } from '../src/migrations';
 import { FakeIngestion, type FakeRow } from './fake-ingestion';
 import { FakeRegistry } from './fake-registry';
 
+interface TrainerExtras {
+  /** Modules that are loaded before the trainer. */
+  preload?: string[];
+  /** Arguments before those that every trainer gets. */
+  args?: string[];
+}
+
 /** Commands that run the trainers from the sources, so that specs need no build. */
-export function sourceTrainers(): string {
+export function trainerCommands(trainer: TrainerExtras = {}): string {
   const root = projectRoot();
-  const command = (file: string): string[] => [
-    process.execPath,
-    '--require',
-    join(root, 'libs/testing/ts-hook.cjs'),
-    join(root, 'services/training/src/trainers', file),
-  ];
-  return JSON.stringify({ 'tiny-lm': command('tiny-lm-trainer.ts'), 'tiny-lm-evaluator': command('tiny-lm-evaluator.ts') });
+  const command = (file: string, { preload = [], args = [] }: TrainerExtras): string[] => {
+    const modules = [join(root, 'libs/testing/ts-hook.cjs'), ...preload];
+    const required = modules.flatMap((module) => ['--require', module]);
+    return [process.execPath, ...required, join(root, 'services/training/src/trainers', file), ...args];
+  };
+  return JSON.stringify({
+    'tiny-lm': command('tiny-lm-trainer.ts', trainer),
+    'tiny-lm-evaluator': command('tiny-lm-evaluator.ts', {}),
+  });
 }
 
 const words: Record<string, string[]> = {
@@ -67,7 +76,7 @@ export class TrainingFixture {
       env: {
         INGESTION_GRPC: this.ingestion.address,
         REGISTRY_GRPC: this.registry.address,
-        TRAINER_COMMANDS: sourceTrainers(),
+        TRAINER_COMMANDS: trainerCommands(),
         POLL_MILLISECONDS: '50',
         ...env,
       },

@@ -15,7 +15,7 @@ const UPLOADS_PER_SECOND = 0.5;
 
 /**
  * F11: one database session freezes in the middle of a statement and answers nothing; the statement ends by the client's own limit with
- * a code, and all others go on.
+ * a code that the log names with its request, and all others go on.
  */
 export const fault: Fault = {
   id: 'F11',
@@ -47,9 +47,17 @@ async function freezeOne(context: FaultContext, round: number): Promise<void> {
     note('given up', { round, seconds, status, code });
     assert.equal(code, 'PERSISTENCE.STATEMENT_TIMEOUT', `the caller of the frozen session was answered ${status} ${code}`);
     assert.ok(status === 503 || status === 504, `the caller was answered ${status}`);
+    const told = lab.replicas('registry').some(({ output }) => saysWhatFailed(output, model));
+    assert.ok(told, `no warning in the log of the registry names the request ${model}`);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
+}
+
+function saysWhatFailed(log: string, requestId: string): boolean {
+  return log
+    .split('\n')
+    .some((line) => ['"level":"warn"', `"requestId":"${requestId}"`, 'STATEMENT_TIMEOUT'].every((part) => line.includes(part)));
 }
 
 /** A model of its own: what a frozen transaction holds must be in nobody's way but its own. */
@@ -71,7 +79,7 @@ async function freezeInUse({ lab, workspace }: FaultContext, model: string): Pro
     await blocker.query('begin');
     await blocker.query('select 1 from registered_models where workspace = $1 and name = $2 for update', [workspace, model]);
     const url = `${lab.http('registry')}/api/v1/models/${model}/aliases/champion/moves`;
-    const answer = post(url, workspace, { version: 1, reason: model, requestId: model });
+    const answer = post(url, workspace, { version: 1, reason: model, requestId: model }, model);
     answer.catch(() => undefined); // awaited later; a failure before that is told there
     const [own] = (await blocker.query<{ pid: number }>('select pg_backend_pid() as pid')).rows;
     const pid = await waitFor('a statement that waits for the row', async () => {
@@ -91,10 +99,14 @@ interface Reply {
   code: string;
 }
 
-async function post(url: string, workspace: string, body: object): Promise<Reply> {
+async function post(url: string, workspace: string, body: object, requestId?: string): Promise<Reply> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-millrace-workspace': workspace },
+    headers: {
+      'content-type': 'application/json',
+      'x-millrace-workspace': workspace,
+      ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
+    },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(60_000),
   });

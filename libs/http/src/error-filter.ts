@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { type AppError, CommonErrors, isAppError, toAppError } from '#libs/errors';
 import type { Logger } from '#libs/observability';
 import { errorFormatOfPath, renderError } from './error-formats';
+import { logFailure } from './log-failure';
 import { requestIdOf } from './request-id';
 import type { MillraceRequest } from './request-context';
 import { otherMethodsOf } from './route-table';
@@ -20,9 +21,7 @@ export class ErrorFilter implements ExceptionFilter {
     const path = pathOf(request);
     const error = wrongMethod(request, path) ?? fromTransport(thrown);
     const requestId = requestIdOf(request);
-    if (error.kind === 'internal') {
-      this.logger.error({ requestId, method: request.method, path, code: error.code, err: error }, 'http request failed');
-    }
+    logFailure(this.logger, error, { requestId, method: request.method, path });
     // The status line is gone: cutting the connection is the only way left to say that the answer is not complete.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     const rendered = renderError(error, request.errorFormat ?? errorFormatOfPath(path), { path, requestId });

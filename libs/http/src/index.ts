@@ -7,6 +7,7 @@ export { ErrorFormat, httpStatusOf, renderError } from './error-formats';
 export type { ErrorFormatName, RenderedError } from './error-formats';
 export { HttpGuard } from './http-guard';
 export { JSON_DEPTH_MAX, nestsTooDeep } from './json-text';
+export { logFailure } from './log-failure';
 export { observeRequests } from './observe-requests';
 export { assertPublicUrl, isPublicAddress, OutboundErrors, OutboundHttp, PRIVATE_NETS } from './outbound';
 export type { OutboundRequest, OutboundResponse } from './outbound';

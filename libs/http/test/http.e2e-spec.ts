@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mintToken, parsePlatformKey } from '#libs/auth';
 import { HealthRegistry, Metrics, silentLogger } from '#libs/observability';
 import { addSystemRoutes, createHttpApp, observeRequests, OutboundHttp } from '../src';
-import { JobsHttp, SECRET, SpecModule } from './spec-module';
+import { JobsHttp, logged, SECRET, SpecModule } from './spec-module';
 
 type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of a door under test
 
@@ -176,6 +176,16 @@ describe('http', () => {
     expect(full).toMatchObject({ status: 429, body: { details: { limit: 3 } } });
     expect(full.headers.get('retry-after')).toBe('2');
     expect(full.headers.get('x-request-id')).not.toContain('evil');
+  });
+
+  it('tells the log of an answer that ran out of time, by its request id, without query, credentials or body', async () => {
+    logged.length = 0;
+    const headers = { 'x-request-id': 'req-8' };
+    expect((await call('/api/v1/jobs/fail/late?token=canary-query', { headers })).status).toBe(504);
+    expect(logged.map((line) => JSON.parse(line) as Json)).toEqual([
+      expect.objectContaining({ level: 'warn', requestId: 'req-8', path: '/api/v1/jobs/fail/late', code: 'COMMON.DEADLINE' }),
+    ]);
+    expect(logged.join()).not.toMatch(/canary-query|Bearer/);
   });
 
   it('checks roles', async () => {

@@ -6,7 +6,7 @@ import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, ValidateNested } from 'class-validator';
 import { AnyWorkspace, Authenticator } from '#libs/auth';
 import { CommonErrors } from '#libs/errors';
-import { currentTrace, silentLogger } from '#libs/observability';
+import { createLogger, currentTrace } from '#libs/observability';
 import {
   Ctx,
   ErrorFilter,
@@ -93,6 +93,7 @@ export class JobsHttp {
   @Get('fail/:kind')
   fail(@Param('kind') kind: string): never {
     if (kind === 'bug') throw new TypeError('secret detail');
+    if (kind === 'late') throw CommonErrors.DEADLINE('the database did not answer in time');
     throw CommonErrors.RESOURCE_EXHAUSTED('the queue is full', { limit: 3 }).withRetryAfter(1500);
   }
 }
@@ -116,13 +117,16 @@ class MlflowHttp {
   }
 }
 
+/** Lines that the error filter wrote. */
+export const logged: string[] = [];
+
 const authenticator = new Authenticator({ auth: 'on', authSigningKey: SECRET });
 
 @Module({
   controllers: [JobsHttp, ChatHttp, MlflowHttp],
   providers: [
     { provide: APP_GUARD, useValue: new HttpGuard(authenticator, new AnyWorkspace()) },
-    { provide: APP_FILTER, useValue: new ErrorFilter(silentLogger()) },
+    { provide: APP_FILTER, useValue: new ErrorFilter(createLogger('spec', 'info', { write: (line) => void logged.push(line) })) },
   ],
 })
 export class SpecModule {}

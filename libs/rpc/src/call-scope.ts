@@ -48,6 +48,8 @@ export interface Door {
 // A call without a deadline is bounded all the same.
 const UNARY_LIMIT_MS = 60_000;
 const STREAM_LIMIT_MS = 60 * 60_000;
+// A caller also cancels at its deadline, which it sees pass a moment before we do: the deadline is what ended that call.
+const DEADLINE_SLACK_MS = 100;
 const READING = /^(Get|List|Export|Watch|Stream|Search|Count|Check|Preview)/;
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 
@@ -138,7 +140,9 @@ export class CallScope implements RpcContext, Timed {
 
   // grpc-js says so of every call once its stream is closed, also of those that went well.
   private cancel(): void {
-    if (!this.closed) this.end(CommonErrors.CANCELLED('the caller cancelled'));
+    if (this.closed) return;
+    if (this.remainingMs() <= DEADLINE_SLACK_MS) this.expire();
+    else this.end(CommonErrors.CANCELLED('the caller cancelled'));
   }
 }
 

@@ -101,9 +101,7 @@ function runCall(call: ServerCall, door: Door, options: ServeOptions, { streamin
     const failure = asServiceError(error);
     span.fail(thrown);
     close(error.code, status[failure.code]);
-    if (error.kind === 'internal') {
-      runWithAmbient(ambient, () => options.logger.error({ rpc: call.getPath(), code: error.code, err: error }, 'rpc failed'));
-    }
+    runWithAmbient(ambient, () => logFailure(options.logger, error, scope));
     answer(failure);
   };
   // A unary handler that ignores its signal must not hold the answer back; a stream's own writer watches the signal.
@@ -126,6 +124,14 @@ function runCall(call: ServerCall, door: Door, options: ServeOptions, { streamin
       fail(error);
     }
   });
+}
+
+// Told once, here: a bug with its stack, an answer that ran out of time with what it waited for. The rest is the caller's.
+function logFailure(logger: Logger, error: AppError, scope: CallScope): void {
+  if (error.kind !== 'internal' && error.kind !== 'deadline') return;
+  const fields = { requestId: scope.requestId, rpc: scope.call.getPath(), code: error.code };
+  if (error.kind === 'internal') logger.error({ ...fields, err: error }, 'rpc failed');
+  else logger.warn({ ...fields, reason: error.message }, 'rpc ran out of time');
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -3,7 +3,7 @@ import { AnyWorkspace, Authenticator } from '#libs/auth';
 import { currentDeadline, type PaceLimits, remainingDeadlineMs } from '#libs/clock';
 import type { ingestion } from '#libs/contracts';
 import { CommonErrors, defineErrors, invalidFields } from '#libs/errors';
-import { currentTrace, HealthRegistry, Metrics, silentLogger } from '#libs/observability';
+import { currentTrace, HealthRegistry, type Logger, Metrics, silentLogger } from '#libs/observability';
 import { Requires, type RpcContext, RpcController, RpcServer } from '../src';
 import { EchoService } from './echo-service';
 
@@ -36,6 +36,7 @@ export class EchoGrpc {
     if (request.name === 'ignore') await new Promise(() => undefined);
     if (request.name === 'full') throw SpecErrors.SHELF_FULL('no room on shelf', { shelf: 3 }).withRetryAfter(1500);
     if (request.name === 'bad') throw invalidFields({ field: 'name', message: 'is bad' });
+    if (request.name === 'late') throw CommonErrors.DEADLINE('the database did not answer in time');
     if (request.name === 'bug') throw new TypeError('secret detail');
     return { dataset: undefined };
   }
@@ -109,7 +110,14 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 /** A server of the echo service that asks for tokens signed with SECRET. */
 export function makeServer(
   echo: object,
-  parts: { health: HealthRegistry; metrics: Metrics; port?: number; requestPace?: PaceLimits; connectionAgeMs?: number },
+  parts: {
+    health: HealthRegistry;
+    metrics: Metrics;
+    port?: number;
+    requestPace?: PaceLimits;
+    connectionAgeMs?: number;
+    logger?: Logger;
+  },
 ): RpcServer {
   return new RpcServer({
     host: '127.0.0.1',
@@ -120,7 +128,7 @@ export function makeServer(
     workspaces: new AnyWorkspace(),
     health: parts.health,
     metrics: parts.metrics,
-    logger: silentLogger(),
+    logger: parts.logger ?? silentLogger(),
     ...(parts.requestPace ? { requestPace: parts.requestPace } : {}),
     ...(parts.connectionAgeMs ? { connectionAgeMs: parts.connectionAgeMs } : {}),
   });

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { mintToken, parsePlatformKey } from '#libs/auth';
 import type { ingestion } from '#libs/contracts';
-import { currentTrace, HealthRegistry, Metrics, runInSpan } from '#libs/observability';
+import { createLogger, currentTrace, HealthRegistry, Metrics, runInSpan } from '#libs/observability';
 import { createRpcClient, type RpcClient, type RpcServer } from '../src';
 import { chunk, create, EchoGrpc, header, makeServer, SECRET, until } from './echo-grpc';
 import { EchoService } from './echo-service';
@@ -12,6 +12,7 @@ describe('rpc', () => {
   const key = parsePlatformKey(SECRET);
   const metrics = new Metrics('spec');
   const health = new HealthRegistry();
+  const logged: string[] = [];
   let echo: EchoGrpc;
   let server: RpcServer;
   let address: string;
@@ -19,7 +20,11 @@ describe('rpc', () => {
 
   beforeAll(async () => {
     echo = new EchoGrpc();
-    server = makeServer(echo, { health, metrics });
+    server = makeServer(echo, {
+      health,
+      metrics,
+      logger: createLogger('spec', 'info', { write: (line) => void logged.push(line) }),
+    });
     address = await server.listen();
     client = createRpcClient(EchoService, {
       address,
@@ -31,6 +36,7 @@ describe('rpc', () => {
   });
   beforeEach(() => {
     echo.seen = { produced: 0, received: 0, calls: 0, ended: [] };
+    logged.length = 0;
   });
   afterAll(async () => {
     client.close();
@@ -78,6 +84,18 @@ describe('rpc', () => {
       code: 'COMMON.DEADLINE',
     });
     expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it.each(['late', 'hang', 'ignore'])('tells the log of a call that ran out of time (%s), by its request id', async (name) => {
+    const call = client.createDataset(create(name), { ...settings, deadlineMs: 150, requestId: `req-${name}` });
+    await expect(call).rejects.toMatchObject({ code: 'COMMON.DEADLINE' });
+    // The call of another test may be told late.
+    const lines = (): string[] => logged.filter((line) => line.includes(`"req-${name}"`));
+    await until(() => lines().length > 0, 'the log is told');
+    expect(lines().map((line) => JSON.parse(line) as Record<string, unknown>)).toEqual([
+      expect.objectContaining({ level: 'warn', msg: 'rpc ran out of time', rpc: expect.any(String), code: 'COMMON.DEADLINE' }),
+    ]);
+    expect(logged.join()).not.toContain('Bearer');
   });
 
   it('demands a deadline, and cancels with the signal', async () => {

@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CommonErrors } from '#libs/errors';
-import { fromTransport, RegistersRoutes, workspaceOf } from '#libs/http';
+import { fromTransport, logFailure, RegistersRoutes, workspaceOf } from '#libs/http';
 import { Logger } from '#libs/observability';
 import { GatewaySettings } from '../config';
 import { OPENAI_ROUTES } from '../http-answers';
@@ -110,8 +110,7 @@ export class CompletionsHttp {
     const error = fromTransport(thrown);
     const path = request.url.split('?')[0];
     const answer = toOpenAiAnswer(error, { path, requestId: request.id });
-    if (error.kind === 'internal')
-      this.logger.error({ requestId: request.id, path, code: error.code, err: error }, 'request failed');
+    logFailure(this.logger, error, { requestId: request.id, method: request.method, path });
     if (!request.raw.complete) void reply.header('connection', 'close');
     void reply
       .code(answer.status)

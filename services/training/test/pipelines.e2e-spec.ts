@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
 import { mintToken, parsePlatformKey } from '#libs/auth';
+import { Clock } from '#libs/clock';
 import { type EventDefinition, Events, registry, training as contracts } from '#libs/contracts';
 import { defineErrors } from '#libs/errors';
 import { EventPublisher } from '#libs/messaging';
@@ -25,6 +26,7 @@ describe('pipelines', () => {
     ingestion.add(training.workspace, 'held-out', taskRows(28));
   }, 60_000);
   afterAll(() => training.stop(), 60_000);
+  afterEach(() => jest.restoreAllMocks());
   beforeEach(() => {
     models.requests.length = 0;
     models.refusals.length = 0;
@@ -166,15 +168,16 @@ describe('pipelines', () => {
   }, 90_000);
 
   it('waits for evidence that the registry has not seen yet, and closes the gate when the registry finds it failed', async () => {
-    models.refusals.push(
-      RegistryWords.EVIDENCE_MISSING('not there yet'),
-      RegistryWords.EVIDENCE_FAILED('period-1 accuracy too low'),
-    );
+    const missing = RegistryWords.EVIDENCE_MISSING('not there yet');
+    models.refusals.push(missing, missing, RegistryWords.EVIDENCE_FAILED('period-1 accuracy too low'));
+    const clock = jest.spyOn(training.service.get(Clock), 'now');
+    // As if a process whose clock is an hour ahead took the run over after it was asked for the first time.
+    clock.mockImplementation(() => new Date(Date.now() + (models.requests.length >= 2 ? 3_600_000 : 0)));
     const run = await start(await makePipeline());
     await reach(run, 'registering');
     await registered(run, 1);
     expect(await reach(run, 'gate_failed')).toMatchObject({ reason: 'period-1 accuracy too low' });
-    expect(models.requests).toHaveLength(2);
+    expect(models.requests).toHaveLength(3);
   }, 90_000);
 
   it('starts one run per retraining proposal when the policy says auto, none when it says manual', async () => {

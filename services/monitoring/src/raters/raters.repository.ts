@@ -20,9 +20,9 @@ export interface Rater {
 export abstract class RatersRepository {
   /**
    * Takes the review of one workspace that is due, for a short transaction of its own: feedback asks for a review in its transaction
-   * and would wait for the end of this one. Until `leaseUntil` other processes leave it alone, then it is due again.
+   * and would wait for the end of this one. For `leaseSeconds` other processes leave it alone, then it is due again.
    */
-  abstract claimReview(db: Queryable, now: Date, leaseUntil: Date): Promise<string | undefined>;
+  abstract claimReview(db: Queryable, leaseSeconds: number): Promise<string | undefined>;
   /** The review is done, with what was there when this transaction began. */
   abstract finishReview(db: Queryable, workspace: string): Promise<void>;
   /** The state of every rater of a workspace who is not simply trusted. */

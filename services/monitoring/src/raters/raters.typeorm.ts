@@ -17,19 +17,19 @@ function toRater(row: RaterRow): Rater {
 
 @Injectable()
 export class TypeormRaters extends RatersRepository {
-  async claimReview(db: Queryable, now: Date, leaseUntil: Date): Promise<string | undefined> {
+  async claimReview(db: Queryable, leaseSeconds: number): Promise<string | undefined> {
     const [row] = await db.query<{ workspace: string }>(
       `with asked as (
          delete from rater_reviews where workspace = (
-           select workspace from rater_reviews where due_time <= $1 order by due_time limit 1 for update skip locked)
+           select workspace from rater_reviews where due_time <= now() order by due_time limit 1 for update skip locked)
          returning workspace),
        abandoned as (
-         select workspace from rater_review_claims where lease_until <= $1 and not exists (select from asked)
+         select workspace from rater_review_claims where lease_until <= now() and not exists (select from asked)
          order by lease_until limit 1 for update skip locked)
        insert into rater_review_claims (workspace, lease_until)
-       select workspace, $2::timestamptz from (select workspace from asked union all select workspace from abandoned) as one
+       select workspace, now() + make_interval(secs => $1) from (select workspace from asked union all select workspace from abandoned) as one
        on conflict (workspace) do update set lease_until = excluded.lease_until returning workspace`,
-      [now, leaseUntil],
+      [leaseSeconds],
     );
     return row?.workspace;
   }

@@ -13,7 +13,7 @@ import { RatersRepository, type Rater } from './raters.repository';
 const OPINIONS_MAX = 20_000;
 const WORKSPACES_PER_PASS = 20;
 /** A process that ended in the middle of a review leaves it to the others after this. */
-const LEASE_MS = 120_000;
+const LEASE_SECONDS = 120;
 /** Ids in one event: keeps it far below the broker's message limit. */
 const IDS_PER_EVENT = 1000;
 
@@ -40,9 +40,7 @@ export class ReviewRaters {
   }
 
   private claim(): Promise<string | undefined> {
-    const now = this.clock.now();
-    const leaseUntil = new Date(now.getTime() + LEASE_MS);
-    return this.unitOfWork.run((tx) => this.raters.claimReview(tx, now, leaseUntil), { label: 'claim-review' });
+    return this.unitOfWork.run((tx) => this.raters.claimReview(tx, LEASE_SECONDS), { label: 'claim-review' });
   }
 
   private async review(tx: Transaction, workspace: string): Promise<void> {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { UnitOfWork } from '#libs/persistence';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { WebhookSender } from './webhook-sender';
-import { WebhooksRepository, type Delivery } from './webhooks.repository';
+import { WebhooksRepository, type Delivery, type SettledDelivery } from './webhooks.repository';
 
 const DELIVERIES_PER_PASS = 50;
 const BACKOFF_SECONDS_MAX = 600;
@@ -22,7 +21,6 @@ export class DeliverWebhooks {
     private readonly webhooks: WebhooksRepository,
     private readonly sender: WebhookSender,
     private readonly settings: MonitoringSettings,
-    private readonly clock: Clock,
     private readonly metrics: MonitoringMetrics,
   ) {}
 
@@ -30,7 +28,7 @@ export class DeliverWebhooks {
     const leaseSeconds = this.settings.webhookTimeoutSeconds * 2 + 10;
     let driven = 0;
     for (; driven < DELIVERIES_PER_PASS; driven += 1) {
-      const delivery = await this.unitOfWork.run((tx) => this.webhooks.claim(tx, this.clock.now(), leaseSeconds), {
+      const delivery = await this.unitOfWork.run((tx) => this.webhooks.claim(tx, leaseSeconds), {
         label: 'claim-delivery',
       });
       if (!delivery) break;
@@ -40,11 +38,11 @@ export class DeliverWebhooks {
     return driven;
   }
 
-  private async attempt(delivery: Delivery): Promise<Delivery> {
+  private async attempt(delivery: Delivery): Promise<SettledDelivery> {
     const result = await this.sender.send(delivery.url, delivery.body);
     if (result.delivered) {
       this.metrics.webhookDeliveries.inc({ outcome: 'delivered' });
-      return { ...delivery, state: 'delivered', statusCode: result.statusCode, lastError: '' };
+      return { ...delivery, state: 'delivered', statusCode: result.statusCode, lastError: '', retrySeconds: 0 };
     }
     const over = result.permanent || delivery.attempts >= this.settings.webhookAttemptsMax;
     this.metrics.webhookDeliveries.inc({ outcome: over ? 'failed' : 'retried' });
@@ -53,7 +51,7 @@ export class DeliverWebhooks {
       state: over ? 'failed' : 'pending',
       statusCode: result.statusCode,
       lastError: result.error.slice(0, 500),
-      attemptTime: new Date(this.clock.now().getTime() + backoffSeconds(delivery.attempts) * 1000),
+      retrySeconds: over ? 0 : backoffSeconds(delivery.attempts),
     };
   }
 }

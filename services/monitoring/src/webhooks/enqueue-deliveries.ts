@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
+import { Ids } from '#libs/clock';
 import type { Transaction } from '#libs/persistence';
 import { alertmanagerBody } from '../alerts/alertmanager-body';
 import type { Alert } from '../alerts/alerts.repository';
 import { MonitoringSettings } from '../config';
-import { WebhooksRepository, type Delivery } from './webhooks.repository';
+import { WebhooksRepository, type NewDelivery } from './webhooks.repository';
 
 const ALERT_NAMES: Record<string, string> = { drift: 'MillraceDrift', quality: 'MillraceQuality', no_data: 'MillraceNoData' };
 
@@ -15,29 +15,20 @@ export class EnqueueDeliveries {
   constructor(
     private readonly webhooks: WebhooksRepository,
     private readonly settings: MonitoringSettings,
-    private readonly clock: Clock,
     private readonly ids: Ids,
   ) {}
 
   async execute(tx: Transaction, alert: Alert, monitorName: string): Promise<void> {
     const receivers = await this.webhooks.list(tx, alert.workspace);
-    const now = this.clock.now();
     const deliveries = receivers
       .filter((webhook) => alert.state === 'firing' || webhook.sendResolved)
-      .map((webhook): Delivery => ({
+      .map((webhook): NewDelivery => ({
         workspace: alert.workspace,
         id: this.ids.next(),
         webhookId: webhook.id,
         alertId: alert.id,
         url: webhook.url,
         body: this.bodyOf(alert, monitorName, webhook.name),
-        state: 'pending',
-        attempts: 0,
-        attemptTime: now,
-        fence: 0,
-        statusCode: 0,
-        lastError: '',
-        createTime: now,
       }));
     await this.webhooks.insertDeliveries(tx, deliveries);
   }

@@ -30,16 +30,23 @@ export interface Delivery {
   createTime: Date;
 }
 
+/** Due at once. */
+export type NewDelivery = Pick<Delivery, 'workspace' | 'id' | 'webhookId' | 'alertId' | 'url' | 'body'>;
+
+/** What came of a claim; `retrySeconds` counts while it stays pending. */
+export type SettledDelivery = Delivery & { retrySeconds: number };
+
+/** Times are the database's: replicas with different clocks claim the same rows. */
 export abstract class WebhooksRepository {
   /** Throws MONITORING.MONITOR_NAME_TAKEN. */
   abstract insert(db: Queryable, webhook: Webhook): Promise<void>;
   abstract list(db: Queryable, workspace: string): Promise<Webhook[]>;
   /** False when there is none. */
   abstract delete(db: Queryable, workspace: string, id: string): Promise<boolean>;
-  abstract insertDeliveries(db: Queryable, deliveries: readonly Delivery[]): Promise<void>;
+  abstract insertDeliveries(db: Queryable, deliveries: readonly NewDelivery[]): Promise<void>;
   /** Claims one due delivery for `leaseSeconds`: attempts and fence rise. */
-  abstract claim(db: Queryable, now: Date, leaseSeconds: number): Promise<Delivery | undefined>;
+  abstract claim(db: Queryable, leaseSeconds: number): Promise<Delivery | undefined>;
   /** Records the outcome of a claim; nothing happens when the fence has moved on. */
-  abstract settle(db: Queryable, delivery: Delivery): Promise<void>;
+  abstract settle(db: Queryable, delivery: SettledDelivery): Promise<void>;
   abstract deliveries(db: Queryable, workspace: string, page: { before?: string; size: number }): Promise<Delivery[]>;
 }

@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { isUniqueViolation, type Queryable } from '#libs/persistence';
 import { MonitoringErrors } from '../monitoring.errors';
-import { WebhooksRepository, type Delivery, type Webhook } from './webhooks.repository';
+import { WebhooksRepository, type Delivery, type NewDelivery, type SettledDelivery, type Webhook } from './webhooks.repository';
 
 const COLUMNS = `workspace, id, webhook_id as "webhookId", alert_id as "alertId", url, body, state, attempts,
   attempt_time as "attemptTime", fence, status_code as "statusCode", last_error as "lastError", create_time as "createTime"`;
@@ -43,47 +43,39 @@ export class TypeormWebhooks extends WebhooksRepository {
     return rows.length > 0;
   }
 
-  async insertDeliveries(db: Queryable, deliveries: readonly Delivery[]): Promise<void> {
+  async insertDeliveries(db: Queryable, deliveries: readonly NewDelivery[]): Promise<void> {
     for (const each of deliveries) {
       await db.query(
-        `insert into webhook_deliveries (workspace, id, webhook_id, alert_id, url, body, state, attempt_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [
-          each.workspace,
-          each.id,
-          each.webhookId,
-          each.alertId,
-          each.url,
-          JSON.stringify(each.body),
-          each.state,
-          each.attemptTime,
-        ],
+        `insert into webhook_deliveries (workspace, id, webhook_id, alert_id, url, body, state)
+         values ($1, $2, $3, $4, $5, $6, 'pending')`,
+        [each.workspace, each.id, each.webhookId, each.alertId, each.url, JSON.stringify(each.body)],
       );
     }
   }
 
-  async claim(db: Queryable, now: Date, leaseSeconds: number): Promise<Delivery | undefined> {
+  async claim(db: Queryable, leaseSeconds: number): Promise<Delivery | undefined> {
     const [row] = await db.query<DeliveryRow>(
-      `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = $1::timestamptz + $2 * interval '1 second'
+      `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = now() + make_interval(secs => $1)
        where (workspace, id) = ( -- "in" may be planned so that the subquery, with its lock, runs more than once
-         select workspace, id from webhook_deliveries where state = 'pending' and attempt_time <= $1
+         select workspace, id from webhook_deliveries where state = 'pending' and attempt_time <= now()
          order by attempt_time limit 1 for update skip locked)
        returning ${COLUMNS}`,
-      [now, leaseSeconds],
+      [leaseSeconds],
     );
     return row && toDelivery(row);
   }
 
-  async settle(db: Queryable, delivery: Delivery): Promise<void> {
+  async settle(db: Queryable, delivery: SettledDelivery): Promise<void> {
     await db.query(
-      `update webhook_deliveries set state = $4, attempt_time = $5, status_code = $6, last_error = $7, update_time = now()
+      `update webhook_deliveries set state = $4, attempt_time = now() + make_interval(secs => $5), status_code = $6,
+         last_error = $7, update_time = now()
        where workspace = $1 and id = $2 and fence = $3 and state = 'pending'`,
       [
         delivery.workspace,
         delivery.id,
         delivery.fence,
         delivery.state,
-        delivery.attemptTime,
+        delivery.retrySeconds,
         delivery.statusCode,
         delivery.lastError,
       ],

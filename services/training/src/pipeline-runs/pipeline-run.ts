@@ -57,7 +57,7 @@ export interface RunWork {
   gate?: GateOutcome[];
   comparisons?: SliceComparison[];
   approvalId?: string;
-  /** When the alias was first asked for; ISO. */
+  /** When the alias was first asked for, by the database's clock; ISO. */
   askedTime?: string;
 }
 
@@ -92,6 +92,12 @@ export interface PipelineRunRecord {
   createTime: Date;
   endTime: Date | null;
   updateTime: Date;
+}
+
+/** A run that this process drives now. */
+export interface ClaimedRun extends PipelineRunRecord {
+  /** When it was claimed, by the database's clock: the next step may be made by a process with another clock. */
+  claimTime: Date;
 }
 
 /** What a step of a run decides. Work is merged; without a state the run stays and is looked at again after `waitSeconds`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Queryable, Transaction } from '#libs/persistence';
-import type { PipelineRunRecord, RunFacts, RunState, RunWork } from './pipeline-run';
+import type { ClaimedRun, PipelineRunRecord, RunFacts, RunState, RunWork } from './pipeline-run';
 
 export type NewPipelineRun = Pick<
   PipelineRunRecord,
@@ -41,7 +41,7 @@ export abstract class PipelineRunsRepository {
     page: { size: number; after?: { createTime: string; id: string } },
   ): Promise<PipelineRunRecord[]>;
   /** A run whose next look is due, with a new fencing token. */
-  abstract claim(db: Queryable, leaseSeconds: number): Promise<PipelineRunRecord | undefined>;
+  abstract claim(db: Queryable, leaseSeconds: number): Promise<ClaimedRun | undefined>;
   /** Writes a step and gives the lease back. */
   abstract save(tx: Transaction, run: PipelineRunRecord, changes: RunChanges): Promise<PipelineRunRecord>;
   /** Adds what others told; the run is looked at next. False when it does not exist or has ended. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import type { Queryable, Transaction } from '#libs/persistence';
-import type { PipelineRunRecord, RunFacts, RunOverrides, RunState, RunWork } from './pipeline-run';
+import type { ClaimedRun, PipelineRunRecord, RunFacts, RunOverrides, RunState, RunWork } from './pipeline-run';
 import {
   type NewPipelineRun,
   PipelineRunsRepository,
@@ -95,17 +95,17 @@ export class PipelineRunsTypeorm extends PipelineRunsRepository {
     return rows.map(toRun);
   }
 
-  async claim(db: Queryable, leaseSeconds: number): Promise<PipelineRunRecord | undefined> {
-    const rows = await db.query<RunRow>(
+  async claim(db: Queryable, leaseSeconds: number): Promise<ClaimedRun | undefined> {
+    const [row] = await db.query<RunRow & { claim_time: Date }>(
       `update pipeline_runs set lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $1)
        where (workspace, id) in (
          select workspace, id from pipeline_runs
          where end_time is null and next_try_time <= now() and (lease_until is null or lease_until < now())
          order by next_try_time limit 1 for update skip locked)
-       returning *`,
+       returning *, now() as claim_time`,
       [leaseSeconds],
     );
-    return rows[0] && toRun(rows[0]);
+    return row && { ...toRun(row), claimTime: row.claim_time };
   }
 
   async save(tx: Transaction, run: PipelineRunRecord, changes: RunChanges): Promise<PipelineRunRecord> {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { hasCode } from '#libs/errors';
 import { Database } from '#libs/persistence';
 import { TrainingSettings } from '../config';
@@ -9,7 +8,7 @@ import type { JobRecord } from '../jobs/job';
 import { JobsRepository } from '../jobs/jobs.repository';
 import { ModelRegistry } from '../registry/model-registry';
 import { EvaluateRun } from './evaluate-run';
-import type { PipelineRunRecord, RunWork } from './pipeline-run';
+import type { ClaimedRun, PipelineRunRecord, RunWork } from './pipeline-run';
 import { PlanTraining } from './plan-training';
 import type { Step } from './run-step';
 
@@ -27,11 +26,10 @@ export class StepRun {
     private readonly registry: ModelRegistry,
     private readonly jobs: JobsRepository,
     private readonly database: Database,
-    private readonly clock: Clock,
     private readonly settings: TrainingSettings,
   ) {}
 
-  execute(run: PipelineRunRecord): Promise<Step> | Step {
+  execute(run: ClaimedRun): Promise<Step> | Step {
     switch (run.state) {
       case 'preparing':
         return this.prepare(run);
@@ -75,7 +73,7 @@ export class StepRun {
     return { waitSeconds: LOCAL_JOB_POLL_SECONDS };
   }
 
-  private async evaluateAndAsk(run: PipelineRunRecord): Promise<Step> {
+  private async evaluateAndAsk(run: ClaimedRun): Promise<Step> {
     if (!run.work.evaluationJobId) return this.evaluate.start(run);
     const outcome = await this.evaluate.collect(run);
     if (!outcome) return { waitSeconds: LOCAL_JOB_POLL_SECONDS };
@@ -87,10 +85,10 @@ export class StepRun {
     return this.askForAlias(run, work);
   }
 
-  private async askForAlias(run: PipelineRunRecord, work: RunWork): Promise<Step> {
+  private async askForAlias(run: ClaimedRun, work: RunWork): Promise<Step> {
     const { force } = run.facts;
     const isForced = run.state === 'gate_failed' && force !== undefined;
-    const asked: RunWork = { ...work, askedTime: run.work.askedTime ?? this.clock.now().toISOString() };
+    const asked: RunWork = { ...work, askedTime: run.work.askedTime ?? run.claimTime.toISOString() };
     try {
       const answer = await this.registry.requestAliasMove(run.workspace, {
         modelName: run.spec.registeredModelName,
@@ -111,9 +109,9 @@ export class StepRun {
   }
 
   // The registry learns of evaluations by event, so evidence may be missing for a moment; failed evidence is a closed gate.
-  private aliasRefused(run: PipelineRunRecord, work: RunWork, error: unknown): Step {
+  private aliasRefused(run: ClaimedRun, work: RunWork, error: unknown): Step {
     const message = (error as Error).message;
-    const waitedSeconds = (this.clock.now().getTime() - Date.parse(work.askedTime ?? '')) / 1000;
+    const waitedSeconds = (run.claimTime.getTime() - Date.parse(work.askedTime ?? '')) / 1000;
     if (hasCode(error, 'REGISTRY.EVIDENCE_MISSING') && waitedSeconds < this.settings.evidenceWaitSeconds) {
       return { work, waitSeconds: 1, lastError: message };
     }

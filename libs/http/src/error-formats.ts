@@ -93,8 +93,11 @@ function commonHeaders(error: AppError, status: number, format: ErrorFormatName)
   return headers;
 }
 
+// Lists are read behind both kinds of doors, and told of by the names of gRPC.
+const QUERY_NAMES: Record<string, string> = { page_token: 'pageToken', page_size: 'pageSize' };
+
 function problemBody(error: AppError, status: number, request: { path: string; requestId: string }): Record<string, unknown> {
-  const violations = violationsOf(error);
+  const violations = violationsOf(error).map((one) => ({ ...one, field: QUERY_NAMES[one.field] ?? one.field }));
   const { violations: _listed, ...details } = error.details;
   return {
     type: `urn:millrace:error:${error.code.toLowerCase().replace(/_/g, '-').replace('.', ':')}`,

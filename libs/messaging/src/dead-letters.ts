@@ -125,7 +125,7 @@ export class PgDeadLetters extends DeadLetters {
   async list(filter: DeadLetterFilter, page: { size?: number; token?: string } = {}): Promise<DeadLetterPage> {
     const size = pageSize(page.size);
     const { where, params } = toSql(filter);
-    const after = decodePageToken(page.token, 2, filter);
+    const after = decodePageToken(page.token, ['time', 'uuid'], filter);
     const position = after ? `and (last_at, id) < ($${params.length + 1}, $${params.length + 2})` : '';
     const items = await this.database.query<DeadLetterSummary>(
       `select ${COLUMNS} from dead_letters where ${where} ${position} order by last_at desc, id desc limit ${size + 1}`,

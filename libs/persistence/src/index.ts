@@ -16,6 +16,7 @@ export { missingMigrations, runMigrations } from './run-migrations';
 export type { MigrationClass, MigrationRun } from './run-migrations';
 export { persistenceMigrations } from './migrations';
 export { decodePageToken, encodePageToken, pageSize } from './page-tokens';
+export type { KeyKind } from './page-tokens';
 export type { KeysetValue } from './page-tokens';
 export { isUniqueViolation, mapDriverError } from './sqlstate';
 export { PersistenceErrors } from './persistence.errors';

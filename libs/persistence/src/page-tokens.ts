@@ -5,23 +5,44 @@ import { invalidFields } from '#libs/errors';
 /** Values of the last row's sort key; Dates travel as ISO strings. */
 export type KeysetValue = string | number | boolean | null;
 
-const VERSION = 1;
+/** What a key is compared with in SQL; a token may hold nothing else, whoever made it. */
+export type KeyKind = 'text' | 'integer' | 'number' | 'time' | 'uuid';
+
+const VERSION = 2;
+
+const TIME = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:\d\d)?)$/;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+const IS_KIND: Record<KeyKind, (key: unknown) => boolean> = {
+  text: (key) => typeof key === 'string' && !/\p{Surrogate}/u.test(key) && !key.includes('\0'),
+  // Drivers give bigint as text.
+  integer: (key) => Number.isSafeInteger(key) || (typeof key === 'string' && /^-?\d{1,18}$/.test(key)),
+  number: (key) => typeof key === 'number',
+  time: (key) => typeof key === 'string' && TIME.test(key) && !Number.isNaN(Date.parse(key.slice(0, 10))),
+  uuid: (key) => typeof key === 'string' && UUID.test(key),
+};
 
 /**
- * An opaque token for "the rows after these keys". `filter` is whatever else shaped the list: a token is refused with
- * another filter, because its position would mean nothing there.
+ * An opaque token for "the rows after these keys". `filter` is whatever else shaped the list, its name and workspace included: a
+ * token is refused with another filter, because its position would mean nothing there.
  */
 export function encodePageToken(keys: readonly (KeysetValue | Date)[], filter?: unknown): string {
   const plain = keys.map((key) => (key instanceof Date ? key.toISOString() : key));
-  return Buffer.from(JSON.stringify([VERSION, digest(filter), ...plain])).toString('base64url');
+  return Buffer.from(JSON.stringify([VERSION, digest(filter), digest(plain), ...plain])).toString('base64url');
 }
 
 /** The keys of a token, or undefined for the first page (empty token). Throws COMMON.INVALID_ARGUMENT naming page_token. */
-export function decodePageToken(token: string | undefined, length: number, filter?: unknown): KeysetValue[] | undefined {
+export function decodePageToken(
+  token: string | undefined,
+  kinds: readonly KeyKind[],
+  filter?: unknown,
+): KeysetValue[] | undefined {
   if (token === undefined || token === '') return undefined;
-  const [version, filterDigest, ...keys] = parse(token);
-  if (version !== VERSION || keys.length !== length || !keys.every(isKeysetValue)) throw refused('is not a token of this list');
-  if (filterDigest !== digest(filter)) throw refused('belongs to a list with other filters');
+  const [version, filterDigest, keysDigest, ...keys] = parse(token);
+  // The digest finds what was changed by accident or by hand; anybody can make one, so it does not replace the check of the kinds.
+  const isWhole = version === VERSION && keysDigest === digest(keys) && keys.length === kinds.length;
+  if (!isWhole || !kinds.every((kind, index) => IS_KIND[kind](keys[index]))) throw refused('is not a token of this list');
+  if (filterDigest !== digest(filter)) throw refused('belongs to another list, or to one with other filters');
   return keys as KeysetValue[];
 }
 
@@ -45,10 +66,6 @@ function parse(token: string): unknown[] {
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw refused('is not a token of this list');
-}
-
-function isKeysetValue(value: unknown): boolean {
-  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }
 
 function refused(message: string): Error {

@@ -124,7 +124,7 @@ describe('workspaces', () => {
     expect((await gateway.call('GET', `/api/v1/rollouts/${rolloutId}`, undefined, A)).body.state).toBe('running');
   });
 
-  it('walks pages and refuses the token of another list', async () => {
+  it('walks pages', async () => {
     for (const name of ['p1', 'p2', 'p3']) await gateway.endpoint(name, { workspace: 'team-p' });
     const P = { 'x-millrace-workspace': 'team-p' };
     for (const noun of ['endpoints', 'deployments']) {
@@ -137,9 +137,37 @@ describe('workspaces', () => {
       } while (token !== '');
       expect(new Set(seen).size).toBe(3);
     }
-    const { nextPageToken } = (await gateway.call('GET', '/api/v1/endpoints?pageSize=1', undefined, P)).body;
-    const foreign = await gateway.call('GET', `/api/v1/endpoints?pageSize=1&pageToken=${nextPageToken}`, undefined, A);
-    expect([foreign.status, foreign.body.code]).toEqual([400, 'COMMON.INVALID_ARGUMENT']);
+  });
+
+  it('refuses a page token that was changed, and one of another list, workspace or filter, by its field', async () => {
+    const P = { 'x-millrace-workspace': 'team-p' };
+    const tokenOf = async (list: string): Promise<string> =>
+      (await gateway.call('GET', `/api/v1/${list}pageSize=1`, undefined, P)).body.nextPageToken;
+    const endpoints = await tokenOf('endpoints?');
+    const deployments = await tokenOf('deployments?');
+    expect([endpoints, deployments]).not.toContain('');
+    const parts = JSON.parse(Buffer.from(endpoints, 'base64url').toString()) as unknown[];
+    const changed = Buffer.from(JSON.stringify([...parts.slice(0, -1), 'a'])).toString('base64url');
+    const refused: [list: string, token: string, headers: Record<string, string>][] = [
+      ['endpoints?', changed, P],
+      ['endpoints?', endpoints.slice(0, -2), P],
+      ['endpoints?', endpoints, A],
+      ['endpoints?', deployments, P],
+      ['deployments?', endpoints, P],
+      ['api-keys?', endpoints, P],
+      ['rollouts?', deployments, P],
+      ['deployments?modelName=triage&', deployments, P],
+    ];
+    for (const [list, token, headers] of refused) {
+      const { status, body } = await gateway.call('GET', `/api/v1/${list}pageToken=${token}`, undefined, headers);
+      expect([list, status, body.code, body.errors]).toEqual([
+        list,
+        400,
+        'COMMON.INVALID_ARGUMENT',
+        [expect.objectContaining({ field: 'pageToken' })],
+      ]);
+    }
+    expect((await gateway.call('GET', `/api/v1/endpoints?pageToken=${endpoints}`, undefined, P)).status).toBe(200);
   });
 
   it('names every wrong field of an endpoint', async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodePageToken, encodePageToken, pageSize, type KeysetValue } from '#libs/persistence';
+import { decodePageToken, encodePageToken, pageSize, type KeyKind, type KeysetValue } from '#libs/persistence';
 import type { Page, PageInput } from './caller';
 
 export interface PageSource<T> {
@@ -8,12 +8,14 @@ export interface PageSource<T> {
   /** Reads `size` items after the key. */
   read: (size: number, after: KeysetValue | undefined) => Promise<T[]>;
   keyOf: (item: T) => KeysetValue;
+  /** What `keyOf` gives. */
+  kind: KeyKind;
 }
 
 /** Reads one item more than the page holds, so that the last page is known to be the last. */
 export async function readPage<T>(input: PageInput, source: PageSource<T>): Promise<Page<T>> {
   const size = pageSize(input.pageSize);
-  const after = decodePageToken(input.pageToken, 1, source.filter);
+  const after = decodePageToken(input.pageToken, [source.kind], source.filter);
   const items = await source.read(size + 1, after?.[0]);
   if (items.length <= size) return { items, nextPageToken: '' };
   const page = items.slice(0, size);

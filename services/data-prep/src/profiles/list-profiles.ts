@@ -21,6 +21,7 @@ export class ListProfiles {
       read: (size, after) =>
         this.profiles.list(this.database, caller.workspace, { size, beforeId: after as string | undefined, datasetName }),
       keyOf: (record) => record.id,
+      kind: 'uuid',
     });
   }
 }

@@ -27,6 +27,7 @@ export class FindRecipeRuns {
       filter: { list: 'recipe-runs', workspace: caller.workspace },
       read: (size, after) => this.runs.list(this.database, caller.workspace, { size, beforeId: after as string | undefined }),
       keyOf: (run) => run.id,
+      kind: 'uuid',
     });
   }
 
@@ -43,6 +44,7 @@ export class FindRecipeRuns {
           { size, afterPosition: after as number | undefined, rowId },
         ),
       keyOf: (entry) => entry.position,
+      kind: 'integer',
     });
   }
 }

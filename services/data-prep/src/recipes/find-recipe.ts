@@ -36,6 +36,7 @@ export class FindRecipe {
       filter: { list: 'recipes', workspace: caller.workspace },
       read: (size, after) => this.recipes.list(this.database, caller.workspace, { size, afterName: after as string | undefined }),
       keyOf: (recipe) => recipe.name,
+      kind: 'text',
     });
   }
 

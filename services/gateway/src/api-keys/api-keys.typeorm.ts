@@ -37,7 +37,7 @@ export class PgApiKeysRepository extends ApiKeysRepository {
   }
 
   async list(db: Queryable, workspace: string, page: { size: number; token: string }): Promise<ApiKeyPage> {
-    const after = decodePageToken(page.token, 2, workspace);
+    const after = decodePageToken(page.token, ['time', 'uuid'], ['api-keys', workspace]);
     const rows = await db.query<ApiKeyRow & { key_time: string }>(
       `select ${COLUMNS}, create_time::text as key_time from api_keys where workspace = $1
          and ($3::text is null or (create_time, id) < ($3::timestamptz, $4::uuid))
@@ -46,7 +46,8 @@ export class PgApiKeysRepository extends ApiKeysRepository {
     );
     const kept = rows.slice(0, page.size);
     const last = kept.at(-1);
-    const nextPageToken = rows.length > page.size && last ? encodePageToken([last.key_time, last.id], workspace) : '';
+    const nextPageToken =
+      rows.length > page.size && last ? encodePageToken([last.key_time, last.id], ['api-keys', workspace]) : '';
     return { apiKeys: kept.map(toApiKey), nextPageToken };
   }
 }

@@ -124,8 +124,8 @@ export class PgDeploymentsRepository extends DeploymentsRepository {
     workspace: string,
     page: { size: number; token: string; modelName: string },
   ): Promise<DeploymentPage> {
-    const filter = [workspace, page.modelName];
-    const after = decodePageToken(page.token, 3, filter);
+    const filter = ['deployments', workspace, page.modelName];
+    const after = decodePageToken(page.token, ['time', 'text', 'text'], filter);
     const rows = await db.query<DeploymentRow & { key_time: string }>(
       `select *, create_time::text as key_time from deployments where workspace = $1 and ($2 = '' or model_name = $2)
          and ($4::text is null or create_time < $4::timestamptz

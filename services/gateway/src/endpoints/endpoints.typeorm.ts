@@ -64,14 +64,17 @@ export class PgEndpointsRepository extends EndpointsRepository {
   }
 
   async list(db: Queryable, workspace: string, page: { size: number; token: string }): Promise<EndpointPage> {
-    const after = decodePageToken(page.token, 1, workspace)?.[0] ?? '';
+    const after = decodePageToken(page.token, ['text'], ['endpoints', workspace])?.[0] ?? '';
     const rows = await db.query<EndpointRow>(
       'select * from endpoints where workspace = $1 and name > $2 order by name limit $3',
       [workspace, after, page.size + 1],
     );
     const endpoints = rows.slice(0, page.size).map(toEndpoint);
     const last = endpoints.at(-1);
-    return { endpoints, nextPageToken: rows.length > page.size && last ? encodePageToken([last.name], workspace) : '' };
+    return {
+      endpoints,
+      nextPageToken: rows.length > page.size && last ? encodePageToken([last.name], ['endpoints', workspace]) : '',
+    };
   }
 
   async insert(tx: Transaction, endpoint: Endpoint): Promise<boolean> {

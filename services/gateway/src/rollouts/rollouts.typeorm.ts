@@ -40,8 +40,8 @@ export class PgRolloutsRepository extends RolloutsRepository {
   }
 
   async list(db: Queryable, workspace: string, page: { size: number; token: string; endpoint: string }): Promise<RolloutPage> {
-    const filter = [workspace, page.endpoint];
-    const after = decodePageToken(page.token, 2, filter);
+    const filter = ['rollouts', workspace, page.endpoint];
+    const after = decodePageToken(page.token, ['time', 'uuid'], filter);
     const rows = await db.query<RolloutRow & { key_time: string }>(
       `select *, start_time::text as key_time from rollouts where workspace = $1 and ($2 = '' or endpoint = $2)
          and ($4::text is null or (start_time, id) < ($4::timestamptz, $5::uuid))

@@ -21,7 +21,8 @@ export class ListDatasetVersions {
     return readPage(page, {
       filter: ['versions', dataset.id],
       read: (size, after) => this.datasets.listVersions(this.db, caller.workspace, dataset.id, { size, after }),
-      keyOf: (version) => [version.version],
+      keyOf: (version) => version.version,
+      kind: 'integer',
     });
   }
 }

@@ -16,9 +16,10 @@ export class ListDatasets {
 
   execute(caller: Caller, page: PageInput): Promise<Page<Dataset>> {
     return readPage(page, {
-      filter: 'datasets',
+      filter: ['datasets', caller.workspace],
       read: (size, after) => this.datasets.listDatasets(this.db, caller.workspace, { size, after }),
-      keyOf: (dataset) => [dataset.name],
+      keyOf: (dataset) => dataset.name,
+      kind: 'text',
     });
   }
 }

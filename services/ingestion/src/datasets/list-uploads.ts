@@ -15,9 +15,10 @@ export class ListUploads {
 
   execute(caller: Caller, page: PageInput): Promise<Page<UploadRecord>> {
     return readPage(page, {
-      filter: 'uploads',
+      filter: ['uploads', caller.workspace],
       read: (size, after) => this.datasets.listUploads(this.db, caller.workspace, { size, after }),
-      keyOf: (upload) => [upload.id],
+      keyOf: (upload) => upload.id,
+      kind: 'uuid',
     });
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodePageToken, encodePageToken, pageSize, type KeysetValue } from '#libs/persistence';
+import { decodePageToken, encodePageToken, pageSize, type KeyKind, type KeysetValue } from '#libs/persistence';
 
 /** A page as callers ask for it. */
 export interface PageInput {
@@ -18,15 +18,17 @@ export interface PageSource<T> {
   filter: unknown;
   /** Reads `size` items after the key. */
   read: (size: number, after: (string | number)[] | undefined) => Promise<T[]>;
-  keyOf: (item: T) => KeysetValue[];
+  keyOf: (item: T) => KeysetValue;
+  /** What `keyOf` gives. */
+  kind: KeyKind;
 }
 
 /** Reads one item more than the page holds, so that the last page is known to be the last. */
 export async function readPage<T>(input: PageInput, source: PageSource<T>): Promise<Page<T>> {
   const size = pageSize(input.pageSize);
-  const after = decodePageToken(input.pageToken, 1, source.filter) as (string | number)[] | undefined;
+  const after = decodePageToken(input.pageToken, [source.kind], source.filter) as (string | number)[] | undefined;
   const items = await source.read(size + 1, after);
   if (items.length <= size) return { items, nextPageToken: '' };
   const page = items.slice(0, size);
-  return { items: page, nextPageToken: encodePageToken(source.keyOf(page[size - 1]), source.filter) };
+  return { items: page, nextPageToken: encodePageToken([source.keyOf(page[size - 1])], source.filter) };
 }

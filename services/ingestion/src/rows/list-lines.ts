@@ -33,7 +33,8 @@ export class ListLines {
     return readPage(page, {
       filter: [part, version.id],
       read: (size, after) => this.read(caller.workspace, version.id, { part, from: after ? Number(after[0]) + 1 : 0, size }),
-      keyOf: (line) => [line.ordinal],
+      keyOf: (line) => line.ordinal,
+      kind: 'integer',
     });
   }
 

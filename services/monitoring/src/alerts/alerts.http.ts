@@ -31,6 +31,7 @@ export class AlertsHttp {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
     const filter = { workspace, ...fields };
     return readPage(query, filter, {
+      name: 'alerts',
       read: (before, size) => this.alerts.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

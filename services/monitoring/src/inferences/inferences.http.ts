@@ -54,6 +54,7 @@ export class InferencesHttp {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
     const filter = { workspace, ...fields };
     return readPage(query, filter, {
+      name: 'inferences',
       read: (after, size) => {
         const [requestTime, id] = (after ?? '').split(' ');
         return this.inferences.list(this.db, filter, { ...(requestTime && id ? { before: { requestTime, id } } : {}), size });

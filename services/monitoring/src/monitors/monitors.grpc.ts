@@ -55,6 +55,7 @@ export class MonitorsGrpc {
       request,
       { workspace },
       {
+        name: 'monitors',
         read: (after, size) => this.monitors.list(this.db, workspace, { ...(after === undefined ? {} : { after }), size }),
         keyOf: (item) => item.name,
       },
@@ -87,6 +88,7 @@ export class MonitorsGrpc {
       ...(request.modelName === '' ? {} : { modelName: request.modelName }),
     };
     const page = await readPage(request, filter, {
+      name: 'alerts',
       read: (before, size) => this.alerts.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

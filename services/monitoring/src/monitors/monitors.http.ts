@@ -92,6 +92,7 @@ export class MonitorsHttp {
       query,
       { workspace },
       {
+        name: 'monitors',
         read: (after, size) => this.monitors.list(this.db, workspace, { ...(after === undefined ? {} : { after }), size }),
         keyOf: (item) => item.name,
       },

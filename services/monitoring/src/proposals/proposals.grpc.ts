@@ -31,6 +31,7 @@ export class ProposalsGrpc {
       ...(request.modelName === '' ? {} : { modelName: request.modelName }),
     };
     const page = await readPage(request, filter, {
+      name: 'proposals',
       read: (before, size) => this.proposals.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

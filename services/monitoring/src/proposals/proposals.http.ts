@@ -59,6 +59,7 @@ export class ProposalsHttp {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
     const filter = { workspace, ...fields };
     return readPage(query, filter, {
+      name: 'proposals',
       read: (before, size) => this.proposals.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

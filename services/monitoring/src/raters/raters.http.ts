@@ -34,6 +34,7 @@ export class RatersHttp {
   list(@ValidQuery(ListRatersQuery) query: ListRatersQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Rater>> {
     const filter = { workspace, ...(query.state === undefined ? {} : { state: query.state }) };
     return readPage(query, filter, {
+      name: 'raters',
       read: (after, size) => this.raters.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.raterHash,
     });

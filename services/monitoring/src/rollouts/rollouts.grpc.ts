@@ -26,6 +26,7 @@ export class RolloutsGrpc {
   async listVerdicts(request: monitoring.ListVerdictsRequest, ctx: RpcContext): Promise<monitoring.ListVerdictsResponse> {
     const filter = { workspace: ctx.workspace, ...(request.rolloutId === '' ? {} : { rolloutId: request.rolloutId }) };
     const page = await readPage(request, filter, {
+      name: 'verdicts',
       read: (before, size) => this.rollouts.verdicts(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

@@ -34,6 +34,7 @@ export class RolloutsHttp {
   list(@ValidQuery(ListRolloutsQuery) query: ListRolloutsQuery, @Ctx() { workspace }: RequestContext): Promise<Page<Rollout>> {
     const filter = { workspace, ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }) };
     return readPage(query, filter, {
+      name: 'rollouts',
       read: (before, size) => this.rollouts.list(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });
@@ -60,6 +61,7 @@ export class RolloutsHttp {
   ): Promise<Page<Verdict>> {
     const filter = { workspace, ...(query.rolloutId === undefined ? {} : { rolloutId: query.rolloutId }) };
     return readPage(query, filter, {
+      name: 'verdicts',
       read: (before, size) => this.rollouts.verdicts(this.db, filter, { ...(before === undefined ? {} : { before }), size }),
       keyOf: (item) => item.id,
     });

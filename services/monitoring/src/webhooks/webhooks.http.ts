@@ -56,6 +56,7 @@ export class WebhooksHttp {
       query,
       { workspace },
       {
+        name: 'webhook-deliveries',
         read: (before, size) =>
           this.webhooks.deliveries(this.db, workspace, { ...(before === undefined ? {} : { before }), size }),
         keyOf: (item) => item.id,

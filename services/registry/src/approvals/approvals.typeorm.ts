@@ -80,8 +80,8 @@ export class ApprovalsTypeorm extends ApprovalsRepository {
   }
 
   async list(db: Queryable, workspace: string, query: ApprovalQuery): Promise<{ approvals: Approval[]; nextPageToken: string }> {
-    const filter = { modelName: query.modelName, state: query.state };
-    const [time, id] = decodePageToken(query.pageToken, 2, filter) ?? [null, null];
+    const filter = ['approvals', workspace, query.modelName, query.state];
+    const [time, id] = decodePageToken(query.pageToken, ['time', 'text'], filter) ?? [null, null];
     const now = this.clock.now();
     const rows = await db.query<ApprovalRow>(
       `SELECT ${COLUMNS} FROM approvals a WHERE a.workspace = $1 AND ($2 = '' OR a.model_name = $2)

@@ -17,12 +17,15 @@ export class ListAudit {
     query: { subject: string; pageSize?: number; pageToken?: string },
   ): Promise<{ entries: AuditEntry[]; nextPageToken: string }> {
     const { subject } = query;
-    const [after] = decodePageToken(query.pageToken, 1, { subject }) ?? [0];
+    const [after] = decodePageToken(query.pageToken, ['integer'], ['audit', workspace, subject]) ?? [0];
     const limit = pageSize(query.pageSize);
     const found = await this.audit.list(this.db, workspace, { subject, afterSequence: Number(after), limit: limit + 1 });
     const entries = found.slice(0, limit);
     const last = entries.at(-1);
-    return { entries, nextPageToken: found.length > limit && last ? encodePageToken([last.sequence], { subject }) : '' };
+    return {
+      entries,
+      nextPageToken: found.length > limit && last ? encodePageToken([last.sequence], ['audit', workspace, subject]) : '',
+    };
   }
 
   /** Newest first. */

@@ -115,7 +115,7 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
     search: ExperimentSearch,
   ): Promise<{ experiments: Experiment[]; nextPageToken: string }> {
     const params = new SqlParams(workspace, stagesOf(search.view), search.limit + 1);
-    const filter = { view: search.view, clauses: search.clauses, orderBy: search.orderBy };
+    const filter = ['experiments', workspace, search.view, search.clauses, search.orderBy];
     const terms = orderTerms(search);
     const rows = await db.query<ExperimentRow>(
       `SELECT ${COLUMNS}, ${keySelectSql(terms)} FROM experiments e

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodePageToken, encodePageToken, type KeysetValue } from '#libs/persistence';
-import { invalidParameter } from '../registry.errors';
+import { isAppError } from '#libs/errors';
+import { decodePageToken, encodePageToken, type KeyKind, type KeysetValue } from '#libs/persistence';
+import { RegistryErrors } from '../registry.errors';
 import type { FilterClause } from './filter';
 
 /** Collects the parameters of one statement and hands out their placeholders. */
@@ -66,7 +67,7 @@ export function keySelectSql(terms: readonly OrderTerm[]): string {
 
 /** Rows strictly after the token's row. The first term alone is repeated outside the OR, so that an index range can serve it. */
 export function afterTokenSql(terms: readonly OrderTerm[], token: string, filter: unknown, params: SqlParams): string {
-  const keys = readToken(token, terms.length, filter);
+  const keys = readToken(token, terms, filter);
   if (!keys) return 'TRUE';
   const places = terms.map((term, index) => `${params.add(keys[index])}::${term.type}`);
   const steps = terms.map((term, index) => {
@@ -89,10 +90,14 @@ export function pageOf<Row extends object>(
   return { rows: kept, nextPageToken: encodePageToken(keys, page.filter) };
 }
 
-function readToken(token: string, length: number, filter: unknown): KeysetValue[] | undefined {
+const KINDS: Record<OrderTerm['type'], KeyKind> = { bigint: 'integer', float8: 'number', text: 'text' };
+
+function readToken(token: string, terms: readonly OrderTerm[], filter: unknown): KeysetValue[] | undefined {
   try {
-    return decodePageToken(token, length, filter);
+    const kinds = terms.map(({ type }) => KINDS[type]);
+    return decodePageToken(token, kinds, filter);
   } catch (error) {
-    throw invalidParameter(`Invalid page token, ${(error as Error).message}`);
+    if (!isAppError(error)) throw error;
+    throw RegistryErrors.INVALID_PARAMETER(`Invalid page token, ${error.message}`, error.details, error);
   }
 }

@@ -38,14 +38,14 @@ export class BrowseModels {
 
   /** Newest first. */
   async versions(workspace: string, name: string, page: Page): Promise<{ versions: EvaluatedVersion[]; nextPageToken: string }> {
-    const [before] = decodePageToken(page.pageToken, 1, { name }) ?? [0];
+    const [before] = decodePageToken(page.pageToken, ['integer'], ['versions', workspace, name]) ?? [0];
     const found = await this.findVersions.ofModel(workspace, name, {
       beforeVersion: Number(before),
       limit: pageSize(page.pageSize),
     });
     const versions = await this.findVersions.withEvaluations(workspace, found.versions);
     const last = versions.at(-1);
-    return { versions, nextPageToken: found.more && last ? encodePageToken([last.version], { name }) : '' };
+    return { versions, nextPageToken: found.more && last ? encodePageToken([last.version], ['versions', workspace, name]) : '' };
   }
 
   private async evaluated(

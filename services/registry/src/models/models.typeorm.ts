@@ -83,7 +83,7 @@ export class ModelsTypeorm extends ModelsRepository {
     search: RegistrySearch,
   ): Promise<{ models: RegisteredModel[]; nextPageToken: string }> {
     const params = new SqlParams(workspace, search.limit + 1);
-    const filter = { clauses: search.clauses, orderBy: search.orderBy };
+    const filter = ['models', workspace, search.clauses, search.orderBy];
     const terms = search.orderBy.map(({ key, descending }): OrderTerm => ({ ...ORDER[key], descending }));
     if (!search.orderBy.some(({ key }) => key === 'name')) terms.push({ ...ORDER['name'], descending: false });
     const prompts = asksForPrompts(search.clauses);

@@ -141,7 +141,7 @@ export class VersionsTypeorm extends VersionsRepository {
     search: RegistrySearch,
   ): Promise<{ versions: ModelVersion[]; nextPageToken: string }> {
     const params = new SqlParams(workspace, search.limit + 1);
-    const filter = { clauses: search.clauses, orderBy: search.orderBy };
+    const filter = ['model-versions', workspace, search.clauses, search.orderBy];
     const terms = orderTerms(search);
     const prompts = asksForPrompts(search.clauses);
     const clauses = search.clauses.filter((clause) => prompts || clause.key !== PROMPT_TAG);

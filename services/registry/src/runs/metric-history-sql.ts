@@ -26,7 +26,7 @@ export async function historyPage(
   query: MetricHistoryQuery,
 ): Promise<{ metrics: Metric[]; nextPageToken: string }> {
   const params = new SqlParams(workspace, query.runId, query.key);
-  const filter = { runId: query.runId, key: query.key };
+  const filter = ['metric-history', workspace, query.runId, query.key];
   const after = afterTokenSql(TERMS, query.pageToken, filter, params);
   const limit = query.limit === undefined ? '' : `LIMIT ${params.add(query.limit + 1)}`;
   const rows = await db.query<MetricRow>(

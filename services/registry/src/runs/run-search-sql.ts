@@ -27,7 +27,7 @@ export interface RunSearchStatement {
 export function runSearchStatement(workspace: string, search: RunSearch, columns: string): RunSearchStatement {
   const params = new SqlParams(workspace);
   const { view, clauses, orderBy, experimentIds } = search;
-  const filter = { view, clauses, orderBy, experimentIds };
+  const filter = ['runs', workspace, view, clauses, orderBy, experimentIds];
   const joins: string[] = [];
   const terms = orderTerms(orderBy, joins, params);
   const stages = stagesOf(view);

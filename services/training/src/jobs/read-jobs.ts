@@ -45,21 +45,22 @@ export class ReadJobs {
 
   async list(workspace: string, filter: JobFilter, page: PageRequest): Promise<Page<JobRecord>> {
     const size = pageSize(page.pageSize);
-    const keys = decodePageToken(page.pageToken, 2, filter);
+    const tokenFilter = ['jobs', workspace, filter];
+    const keys = decodePageToken(page.pageToken, ['time', 'text'], tokenFilter);
     const after = keys && { createTime: String(keys[0]), id: String(keys[1]) };
     const rows = await this.jobs.list(this.database, workspace, filter, { size: size + 1, ...(after ? { after } : {}) });
     const items = rows.slice(0, size);
     const last = items.at(-1);
-    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], filter) : '' };
+    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
   }
 
   async events(key: JobKey, page: PageRequest): Promise<Page<JobEventRecord>> {
     await this.find(key.workspace, key.id);
     const size = pageSize(page.pageSize);
-    const [after] = decodePageToken(page.pageToken, 1, key.id) ?? [0];
+    const [after] = decodePageToken(page.pageToken, ['integer'], ['events', key]) ?? [0];
     const rows = await this.jobs.listEvents(this.database, key, { size: size + 1, after: Number(after) });
     const items = rows.slice(0, size);
-    return { items, nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.sequence ?? 0], key.id) : '' };
+    return { items, nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.sequence ?? 0], ['events', key]) : '' };
   }
 
   /** Events after a sequence, for watchers; no page token. */
@@ -70,13 +71,13 @@ export class ReadJobs {
   async checkpoints(key: JobKey, page: PageRequest): Promise<Page<CheckpointRecord>> {
     await this.find(key.workspace, key.id, 'fine-tune');
     const size = pageSize(page.pageSize);
-    const keys = decodePageToken(page.pageToken, 1, key.id);
+    const keys = decodePageToken(page.pageToken, ['integer'], ['checkpoints', key]);
     const before = keys && Number(keys[0]);
     const rows = await this.jobs.listCheckpoints(this.database, key, {
       size: size + 1,
       ...(before === undefined ? {} : { before }),
     });
     const items = rows.slice(0, size);
-    return { items, nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.step ?? 0], key.id) : '' };
+    return { items, nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.step ?? 0], ['checkpoints', key]) : '' };
   }
 }

@@ -34,12 +34,13 @@ export class ReadPipelineRuns {
     const { pipeline, ...rest } = filter;
     const pipelineId = pipeline && (await this.pipelines.find(workspace, pipeline)).id;
     const size = pageSize(page.pageSize);
-    const keys = decodePageToken(page.pageToken, 2, filter);
+    const tokenFilter = ['pipeline-runs', workspace, filter];
+    const keys = decodePageToken(page.pageToken, ['time', 'text'], tokenFilter);
     const after = keys && { createTime: String(keys[0]), id: String(keys[1]) };
     const stored = { ...rest, ...(pipelineId ? { pipelineId } : {}) };
     const rows = await this.runs.list(this.database, workspace, stored, { size: size + 1, ...(after ? { after } : {}) });
     const items = rows.slice(0, size);
     const last = items.at(-1);
-    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], filter) : '' };
+    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
   }
 }

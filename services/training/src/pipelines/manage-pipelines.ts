@@ -96,10 +96,13 @@ export class ReadPipelines {
 
   async list(workspace: string, page: PageRequest): Promise<Page<PipelineRecord>> {
     const size = pageSize(page.pageSize);
-    const [after] = decodePageToken(page.pageToken, 1) ?? [''];
+    const [after] = decodePageToken(page.pageToken, ['text'], ['pipelines', workspace]) ?? [''];
     const rows = await this.pipelines.list(this.database, workspace, { size: size + 1, after: String(after) });
     const items = rows.slice(0, size);
-    return { items, nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.name ?? '']) : '' };
+    return {
+      items,
+      nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.name ?? ''], ['pipelines', workspace]) : '',
+    };
   }
 }
 

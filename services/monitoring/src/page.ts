@@ -27,7 +27,7 @@ export interface Page<T> {
 export async function readPage<T>(
   query: { pageSize?: number; pageToken?: string },
   filter: unknown,
-  list: { name?: string; read: (after: string | undefined, size: number) => Promise<T[]>; keyOf: (item: T) => string },
+  list: { name: string; read: (after: string | undefined, size: number) => Promise<T[]>; keyOf: (item: T) => string },
 ): Promise<Page<T>> {
   const size = pageSize(query.pageSize);
   const [after] = decodePageToken(query.pageToken, ['text'], [list.name, filter]) ?? [];

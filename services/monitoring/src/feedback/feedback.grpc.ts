@@ -56,6 +56,7 @@ export class FeedbackGrpc {
       ...(request.modelName === '' ? {} : { modelName: request.modelName }),
     };
     const page = await readPage(request, filter, {
+      name: 'feedback',
       read: (after, size) => this.feedback.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.id,
     });
@@ -71,6 +72,7 @@ export class FeedbackGrpc {
   async listRaters(request: monitoring.ListRatersRequest, ctx: RpcContext): Promise<monitoring.ListRatersResponse> {
     const filter = { workspace: ctx.workspace, ...(request.state === '' ? {} : { state: request.state }) };
     const page = await readPage(request, filter, {
+      name: 'raters',
       read: (after, size) => this.raters.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.raterHash,
     });

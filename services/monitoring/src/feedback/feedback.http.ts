@@ -111,6 +111,7 @@ export class FeedbackHttp {
     const { pageSize: _size, pageToken: _token, ...fields } = query;
     const filter = { workspace, ...fields };
     return readPage(query, filter, {
+      name: 'feedback',
       read: (after, size) => this.feedback.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.id,
     });

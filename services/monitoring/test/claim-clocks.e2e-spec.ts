@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Clock, newId } from '#libs/clock';
 import { Database, UnitOfWork } from '#libs/persistence';
+import { eventually } from '#libs/testing';
 import { DueWorkRepository } from '../src/evaluation/due-work.repository';
 import { ReviewRaters } from '../src/raters/review-raters';
 import { DeliverWebhooks } from '../src/webhooks/deliver-webhooks';
 import { WebhooksRepository } from '../src/webhooks/webhooks.repository';
-import { MonitoringHarness, WebhookReceiver } from './monitoring-harness';
+import { MonitoringHarness, rating, WebhookReceiver } from './monitoring-harness';
 
 const HOUR_MS = 3_600_000;
 
@@ -101,5 +102,18 @@ describe.each([
     await claim(-1);
     expect(await dueTasks()).toContain('review-raters');
     expect(await harness.service.get(ReviewRaters).execute()).toBe(1);
+  });
+
+  it('asks for a review as many seconds after feedback as is set', async () => {
+    const [id] = await harness.infer([{ inputText: 'a small dog', outputText: 'animal' }]);
+    await eventually(async () => (await harness.call('GET', `/api/v1/inferences/${id}`)).status === 200);
+    await db.query('delete from rater_reviews');
+    const body = { ...rating(id, { right: true, rater: 'u-1' }), id: newId() };
+    expect((await harness.call('POST', '/api/v1/feedback', body)).status).toBeLessThan(300);
+    const [{ seconds }] = await db.query<{ seconds: number }>(
+      `select extract(epoch from due_time - now())::float8 as seconds from rater_reviews where workspace = 'default'`,
+    );
+    expect(seconds).toBeGreaterThan(-60);
+    expect(seconds).toBeLessThanOrEqual(10);
   });
 });

@@ -51,8 +51,8 @@ export class AcceptFeedback {
     await write(rows);
     await this.publish(tx, rows, tallies, standing);
     const accepted = rows.filter((row) => row.state === 'accepted');
-    const due = new Date(now.getTime() + this.settings.raterReviewSeconds * 1000);
-    await this.feedback.askForReview(tx, [...new Set(accepted.map((row) => row.workspace))].sort(), due);
+    const workspaces = [...new Set(accepted.map((row) => row.workspace))].sort();
+    await this.feedback.askForReview(tx, workspaces, this.settings.raterReviewSeconds);
     for (const [state, count] of countBy(rows)) this.metrics.feedback.inc({ state }, count);
     return rows.length;
   }

@@ -104,7 +104,8 @@ export abstract class FeedbackRepository {
   abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
   /** Counts a batch to its raters and their day, and locks them. `counts` are sorted, so that batches lock in one order. */
   abstract addRaters(db: Queryable, day: string, counts: readonly RaterTally[]): Promise<RaterStanding[]>;
-  abstract askForReview(db: Queryable, workspaces: readonly string[], due: Date): Promise<void>;
+  /** Due so long after the transaction began, by the database's clock. One that is asked for already keeps its time. */
+  abstract askForReview(db: Queryable, workspaces: readonly string[], afterSeconds: number): Promise<void>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined>;
   abstract list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]>;
   abstract summary(db: Queryable, workspace: string): Promise<FeedbackSummary[]>;

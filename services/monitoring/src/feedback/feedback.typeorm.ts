@@ -245,11 +245,12 @@ export class TypeormFeedback extends FeedbackRepository {
     return rows.map((row) => ({ ...row, version: Number(row.version) }));
   }
 
-  async askForReview(db: Queryable, workspaces: readonly string[], due: Date): Promise<void> {
+  async askForReview(db: Queryable, workspaces: readonly string[], afterSeconds: number): Promise<void> {
     if (workspaces.length === 0) return;
     await db.query(
-      `insert into rater_reviews (workspace, due_time) select w, $2 from unnest($1::text[]) as w on conflict (workspace) do nothing`,
-      [workspaces, due],
+      `insert into rater_reviews (workspace, due_time) select w, now() + make_interval(secs => $2) from unnest($1::text[]) as w
+       on conflict (workspace) do nothing`,
+      [workspaces, afterSeconds],
     );
   }
 

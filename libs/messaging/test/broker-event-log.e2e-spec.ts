@@ -46,24 +46,30 @@ describeBroker('event log in PostgreSQL', () => ({
   takeoverMs: LEASE_MS,
 }));
 
+/** Subscribes to a topic; what comes is added to the list. */
+async function valuesOf(broker: EventLogBroker, topic: string): Promise<string[]> {
+  const seen: string[] = [];
+  await broker.subscribe({
+    group: topic,
+    topics: [topic],
+    batchSizeMax: 10,
+    partitionsConcurrentMax: 1,
+    onFatal: () => undefined,
+    onBatch: async ({ messages }) => {
+      seen.push(...messages.map(({ value }) => String(value)));
+      return { processed: messages.length };
+    },
+  });
+  return seen;
+}
+
 it('reads the log again from its start, loudly, when it became shorter than what was read', async () => {
   const broker = new EventLogBroker({ ...options(), logger: silentLogger() });
   await broker.start();
   const admin = openPersistence({ databaseUrl: server.url('events'), applicationName: 'spec' });
   try {
     await broker.ensureTopics([{ name: 'short.v1', partitions: 1, retentionDays: 1 }]);
-    const seen: string[] = [];
-    await broker.subscribe({
-      group: 'short',
-      topics: ['short.v1'],
-      batchSizeMax: 10,
-      partitionsConcurrentMax: 1,
-      onFatal: () => undefined,
-      onBatch: async ({ messages }) => {
-        seen.push(...messages.map(({ value }) => String(value)));
-        return { processed: messages.length };
-      },
-    });
+    const seen = await valuesOf(broker, 'short.v1');
     const send = (value: string) => broker.publish([{ topic: 'short.v1', key: 'k', value, headers: {} }]);
     for (const value of ['1', '2', '3']) await send(value);
     await eventually(() => seen.length === 3);
@@ -87,18 +93,7 @@ it('finds what was written without a notice', async () => {
   const admin = openPersistence({ databaseUrl: server.url('events'), applicationName: 'spec' });
   try {
     await broker.ensureTopics([{ name: 'unheard.v1', partitions: 2, retentionDays: 1 }]);
-    const seen: string[] = [];
-    await broker.subscribe({
-      group: 'unheard',
-      topics: ['unheard.v1'],
-      batchSizeMax: 10,
-      partitionsConcurrentMax: 1,
-      onFatal: () => undefined,
-      onBatch: async ({ messages }) => {
-        seen.push(...messages.map(({ value }) => String(value)));
-        return { processed: messages.length };
-      },
-    });
+    const seen = await valuesOf(broker, 'unheard.v1');
     // Idle first, so that no reader happens to look while this is written.
     await delay(100);
     await admin.unitOfWork.run(async (tx) => {

@@ -4,7 +4,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { service as healthDefinition } from 'grpc-health-check';
 import { mintToken, parsePlatformKey } from '#libs/auth';
 import { HealthRegistry, Metrics } from '#libs/observability';
-import { createRpcClient, RpcController, type RpcServer } from '../src';
+import { createRpcClient, RpcController, STREAM_MS_MAX, type RpcServer } from '../src';
 import { create, EchoGrpc, makeServer, SECRET, until } from './echo-grpc';
 import { EchoService } from './echo-service';
 
@@ -93,6 +93,8 @@ describe('an rpc server', () => {
       if (chunks === 5) await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
     expect(chunks).toBe(256);
+    // Half an hour is too long for a spec: that the stream may take so long is read where grpc-js keeps it.
+    expect(own['server']['options']['grpc.max_connection_age_grace_ms']).toBeGreaterThanOrEqual(STREAM_MS_MAX);
     ownClient.close();
     await own.drain(1_000);
   });

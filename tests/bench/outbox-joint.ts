@@ -81,18 +81,31 @@ export class Joint {
     const { database } = this.parts.service.persistence;
     const unsent = async (): Promise<boolean> =>
       (await database.query<{ some: boolean }>('select exists (select from outbox where published_at is null) as some'))[0].some;
-    const endMs = performance.now() + secondsMax * 1000;
-    while (await unsent()) {
-      if (performance.now() > endMs) throw new Error(`events wait in the outbox after ${secondsMax} s`);
-      await delay(10);
-    }
+    await this.until(
+      async () => !(await unsent()),
+      () => 'events wait in the outbox',
+      { pollMs: 10, secondsMax },
+    );
   }
 
   async received(count: number, secondsMax: number): Promise<void> {
+    const { consumer } = this;
+    await this.until(
+      () => consumer.received >= count,
+      () => `${consumer.received} of ${count} events`,
+      { pollMs: 2, secondsMax },
+    );
+  }
+
+  private async until(
+    done: () => boolean | Promise<boolean>,
+    state: () => string,
+    { pollMs, secondsMax }: { pollMs: number; secondsMax: number },
+  ): Promise<void> {
     const endMs = performance.now() + secondsMax * 1000;
-    while (this.consumer.received < count) {
-      if (performance.now() > endMs) throw new Error(`${this.consumer.received} of ${count} events after ${secondsMax} s`);
-      await delay(2);
+    while (!(await done())) {
+      if (performance.now() > endMs) throw new Error(`${state()} after ${secondsMax} s`);
+      await delay(pollMs);
     }
   }
 

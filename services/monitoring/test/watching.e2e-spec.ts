@@ -155,6 +155,27 @@ describe('watching an endpoint', () => {
     expect(again).toMatchObject({ status: 412, body: { code: 'MONITORING.PROPOSAL_RESOLVED' } });
   }, 60_000);
 
+  it('judges only ratings that its base rate was not learned from, also when they came in one millisecond', async () => {
+    const config = { evaluateSeconds: 1, baselineCount: 100, falseAlarmsPerWeek: 1 };
+    await harness.call('POST', '/api/v1/monitors', {
+      name: 'even',
+      kind: 'quality',
+      endpoint: 'even',
+      modelName: 'glossary',
+      config,
+    });
+    const ids = await harness.infer(traffic(150, random, false).map((shape) => ({ ...shape, endpoint: 'even' })));
+    await harness.produceFeedback(
+      ids.map((id, index) => ({ data: rating(id, { right: index % 5 > 0, rater: `even-${index % 40}` }) })),
+    );
+    await eventually(async () => expect((await monitor('even')).lastEvaluation).toMatchObject({ events: 50 }), { timeoutMs });
+    const [cut] = await harness.service.get(Database).query<{ together: number }>(
+      `select count(*)::int as together from feedback f, monitors m where m.name = 'even' and f.endpoint = 'even'
+         and date_trunc('milliseconds', f.match_time) = date_trunc('milliseconds', (m.baseline ->> 'until')::timestamptz)`,
+    );
+    expect(cut?.together).toBeGreaterThan(1);
+  }, 60_000);
+
   it('takes the last move of an alias for the served version, also when the clock of the registry went back', async () => {
     const moved = (version: number, toVersion: number, { alias = 'champion', moveTime = new Date() } = {}) => ({
       key: 'turned',

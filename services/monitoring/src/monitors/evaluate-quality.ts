@@ -19,7 +19,7 @@ export class EvaluateQuality {
       const stateReason = `learning the base rate: ${baseline} of ${monitor.config.baselineCount} ratings`;
       return { state: 'unknown', stateReason, figures: { ratings: baseline } };
     }
-    const after = baseline.until ? new Date(baseline.until) : monitor.observeFrom;
+    const after = baseline.until ?? monitor.observeFrom.toISOString();
     const events = await this.monitors.ratedEvents(tx, monitor, { after, rowsMax: EVENTS_MAX });
     return { ...judge(monitor, baseline.baseRate ?? 0, events), baseline };
   }
@@ -28,11 +28,14 @@ export class EvaluateQuality {
   private async learn(tx: Transaction, monitor: Monitor): Promise<MonitorBaseline | number> {
     const { baseRate, baselineCount } = monitor.config;
     if (baseRate !== null) return { baseRate, until: monitor.observeFrom.toISOString() };
-    const first = await this.monitors.ratedEvents(tx, monitor, { after: monitor.observeFrom, rowsMax: baselineCount });
+    const first = await this.monitors.ratedEvents(tx, monitor, {
+      after: monitor.observeFrom.toISOString(),
+      rowsMax: baselineCount,
+    });
     const last = first[first.length - 1];
     if (first.length < baselineCount || !last) return first.length;
     const bad = first.filter((event) => !event.good).length;
-    return { baseRate: estimateBaseRate(bad, first.length), baseRateEvents: first.length, until: last.matchTime.toISOString() };
+    return { baseRate: estimateBaseRate(bad, first.length), baseRateEvents: first.length, until: last.matchTimeExact };
   }
 }
 

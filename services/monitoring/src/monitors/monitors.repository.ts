@@ -12,6 +12,8 @@ export interface RatedEvent {
   inferenceId: string;
   good: boolean;
   matchTime: Date;
+  /** The same instant to the microsecond, as the database keeps it: a `Date` would let ratings of one millisecond be read twice. */
+  matchTimeExact: string;
 }
 
 export abstract class MonitorsRepository {
@@ -35,5 +37,5 @@ export abstract class MonitorsRepository {
   ): Promise<TimedRow[]>;
   abstract lastRequestTime(db: Queryable, monitor: Monitor): Promise<Date | undefined>;
   /** Accepted ratings of what the current version answered (no canary), in order of arrival. */
-  abstract ratedEvents(db: Queryable, monitor: Monitor, choice: { after: Date; rowsMax: number }): Promise<RatedEvent[]>;
+  abstract ratedEvents(db: Queryable, monitor: Monitor, choice: { after: string; rowsMax: number }): Promise<RatedEvent[]>;
 }

@@ -9,8 +9,10 @@ import type { WebhookReceiver } from './webhook-receiver';
 /** Sizes of a walk through the loop. */
 export interface DemoSizes {
   trainRows: number;
-  /** Rows of the first period that join the pool which the recipe splits; the others are asked as live traffic. */
-  heldOutRows: number;
+  /** Rows beside them that join the pool which the recipe splits; of what is left everyday traffic is asked. */
+  pooledRestRows: number;
+  /** Share of the pool that the recipe holds out. */
+  heldOutShare: number;
   steps: number;
   poisonedSteps: number;
   periodOneRequests: number;
@@ -25,7 +27,8 @@ export interface DemoSizes {
 export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
   full: {
     trainRows: 3000,
-    heldOutRows: 480,
+    pooledRestRows: 320,
+    heldOutShare: 0.15,
     steps: 1200,
     poisonedSteps: 300,
     periodOneRequests: 380,
@@ -36,7 +39,8 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
   },
   small: {
     trainRows: 900,
-    heldOutRows: 250,
+    pooledRestRows: 250,
+    heldOutShare: 0.22,
     steps: 350,
     poisonedSteps: 120,
     periodOneRequests: 200,

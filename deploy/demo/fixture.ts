@@ -24,6 +24,21 @@ export interface Fixture {
 
 export const labels = ['animal', 'artifact', 'food', 'person', 'plant', 'substance'];
 
+/**
+ * Everyday rows that are neither in the pool of the first dataset nor judged with: a model knows what it was trained on, so traffic that
+ * began with such rows would look as if quality fell when they end. Throws RangeError when the fixture has too few.
+ */
+export function everydayTraffic(
+  fixture: Pick<Fixture, 'periodOneRest'>,
+  sizes: { pooledRestRows: number; periodOneRequests: number },
+): FixtureRow[] {
+  const { pooledRestRows, periodOneRequests } = sizes;
+  const rows = fixture.periodOneRest.slice(pooledRestRows, pooledRestRows + periodOneRequests);
+  if (rows.length < periodOneRequests)
+    throw new RangeError(`${periodOneRequests} rows of everyday traffic are wanted, ${rows.length} are left beside the pool`);
+  return rows;
+}
+
 /** What the model is asked. */
 export function promptOf(text: string): string {
   return `${text}\nDomain:`;

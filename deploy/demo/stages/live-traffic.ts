@@ -2,7 +2,7 @@
 import { monitoring } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
 import { MODEL, type DemoContext } from '../demo-context';
-import { promptOf } from '../fixture';
+import { everydayTraffic, promptOf } from '../fixture';
 import { short } from '../intervals';
 import { People, sendFeedback, type Answered, type Opinion } from '../people';
 import { accuracyOf, Application } from '../traffic';
@@ -18,7 +18,7 @@ export async function liveTraffic(context: DemoContext): Promise<void> {
   context.state.apiKey = await createApiKey(context);
   const application = new Application(context);
   await createMonitors(context);
-  const calm = await application.askAll(fixture.periodOneRest.slice(-sizes.periodOneRequests), USERS);
+  const calm = await application.askAll(everydayTraffic(fixture, sizes), USERS);
   await sendFeedback(
     broker,
     calm.map((answered) => people.honest(answered)),

@@ -64,7 +64,7 @@ export async function prepareData(context: DemoContext): Promise<void> {
 
 function firstPeriodRows(context: DemoContext): FixtureRow[] {
   const { sizes, fixture } = context;
-  const rows = [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneRest.slice(0, sizes.heldOutRows)];
+  const rows = [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneRest.slice(0, sizes.pooledRestRows)];
   const withContacts = rows.map((row, index) =>
     index % 100 === 7 && index / 100 < PLANTED_CONTACTS
       ? { ...row, text: `${row.text}. ${CONTACTS[((index / 100) % CONTACTS.length) | 0]}` }
@@ -110,8 +110,7 @@ async function observeProfile({ ana, story, state, options }: DemoContext): Prom
 
 async function runRecipe(context: DemoContext): Promise<void> {
   const { ana, story, state, sizes } = context;
-  const share = Math.round((100 * sizes.heldOutRows) / (sizes.trainRows + sizes.heldOutRows)) / 100;
-  await ana.recipes.createRecipe({ name: 'glossary-preparation', text: recipeText(share), requestId: '' }, call);
+  await ana.recipes.createRecipe({ name: 'glossary-preparation', text: recipeText(sizes.heldOutShare), requestId: '' }, call);
   const started = await ana.recipes.startRecipeRun(
     {
       recipeText: '',

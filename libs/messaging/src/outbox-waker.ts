@@ -41,7 +41,7 @@ export class OutboxWaker {
     try {
       await this.database.query("select pg_notify('millrace_outbox', '')");
     } catch (error) {
-      // The relay polls every second anyway.
+      // The relay's poll finds it anyway, some seconds later.
       this.logger.debug({ err: error }, 'relay could not be woken');
     }
   }

@@ -52,18 +52,21 @@ export class TypeormRaters extends RatersRepository {
   }
 
   async opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]> {
+    // Chosen from one table, newest first along its key, before anything is looked up: a join below the limit is done for all feedback.
+    // Of a quarantined rater nothing is accepted, so only the other states need a look at who gave it.
+    const ofInference = (column: 'input_key' | 'output_text'): string => `case when state = 'rejected' then
+      (select i.${column} from inferences i where i.workspace = newest.workspace and i.id = newest.inference_id) end`;
     const rows = await db.query<Opinion & { correction: string }>(
-      `select * from (
-         select f.id as "feedbackId", f.rater_hash as "raterHash", f.metric,
-           coalesce(nullif(f.input_key, ''), i.input_key, f.inference_id) as "inputKey",
-           coalesce(nullif(f.output_text, ''), i.output_text, '') as "servedLabel", f.good as right, f.correction, f.impossible
-         from feedback f
-           join raters r on r.workspace = f.workspace and r.rater_hash = f.rater_hash and r.state <> 'quarantined'
-           left join inferences i on i.workspace = f.workspace and i.id = f.inference_id and f.state = 'rejected'
-         where f.workspace = $1 and f.good is not null and (f.state in ('accepted', 'capped') or (f.state = 'rejected' and f.impossible))
-           and f.receive_time > $2
+      `select id as "feedbackId", rater_hash as "raterHash", metric,
+         coalesce(nullif(input_key, ''), ${ofInference('input_key')}, inference_id) as "inputKey",
+         coalesce(nullif(output_text, ''), ${ofInference('output_text')}, '') as "servedLabel", good as right, correction, impossible
+       from (
+         select f.* from feedback f
+         where f.workspace = $1 and f.good is not null and f.receive_time > $2
+           and (f.state = 'accepted' or ((f.state = 'capped' or (f.state = 'rejected' and f.impossible)) and exists (
+             select from raters r where r.workspace = f.workspace and r.rater_hash = f.rater_hash and r.state <> 'quarantined')))
          order by f.id desc limit $3) newest
-       order by "feedbackId"`,
+       order by id`,
       [workspace, choice.since, choice.rowsMax],
     );
     return rows.map(({ correction, ...row }) => ({

@@ -141,7 +141,7 @@ export class OutboxRelay {
       if (drainUntilMs !== undefined && clock.monotonicMs() > drainUntilMs) return;
       this.signal.reset();
       const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
-      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, (clock.now().getTime() - rows[0].createdAt.getTime()) / 1_000) : 0);
+      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, clock.now().getTime() / 1_000 - rows[0].createdSeconds) : 0);
       metrics.outboxWaiting.set(rows.length);
       if (rows.length > 0) {
         const sent = await this.send(store, rows);

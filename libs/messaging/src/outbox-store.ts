@@ -5,7 +5,8 @@ import { purgeInbox } from './inbox';
 
 export interface OutboxRow {
   position: string;
-  createdAt: Date;
+  /** Since 1970. */
+  createdSeconds: number;
   message: OutgoingMessage;
 }
 
@@ -33,16 +34,16 @@ export class OutboxStore {
       key: string;
       payload: string;
       headers: Record<string, string>;
-      created_at: Date;
+      seconds: number;
     }>(
-      `select position, topic, aggregateid as key, payload, headers, created_at from outbox
+      `select position, topic, aggregateid as key, payload, headers, extract(epoch from created_at)::float8 as seconds from outbox
        where published_at is null and (cardinality($2::text[]) = 0 or not (topic = any($2) or topic || ' ' || aggregateid = any($2)))
        order by position limit $1`,
       [limit, parked],
     );
-    return rows.map(({ position, topic, key, payload, headers, created_at: createdAt }) => ({
+    return rows.map(({ position, topic, key, payload, headers, seconds }) => ({
       position,
-      createdAt,
+      createdSeconds: seconds,
       message: { topic, key, value: payload, headers },
     }));
   }

@@ -2,6 +2,7 @@
 import { Pool, types, type PoolClient } from 'pg';
 import { CommonErrors, type AppError } from '#libs/errors';
 import { remainingDeadlineMs } from '#libs/clock';
+import { withArrayLiterals } from './array-parameters';
 import type { Answer, Connection, Connections } from './connections';
 import { PersistenceErrors } from './persistence.errors';
 import { breaksConnection, mapDriverError } from './sqlstate';
@@ -135,7 +136,11 @@ export class PooledConnection implements Connection {
   async query(sql: string, params?: unknown[], timeoutMs?: number): Promise<Answer> {
     try {
       // query_timeout per query is a documented pg option that its types lack.
-      const config = { text: sql, values: params, ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }) };
+      const config = {
+        text: sql,
+        values: withArrayLiterals(params),
+        ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
+      };
       return await this.client.query(config);
     } catch (error) {
       if (breaksConnection(error)) this.broken = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Client } from 'pg';
+import { withArrayLiterals } from './array-parameters';
 
 /** A connection of its own, for what lives as long as a connection: advisory locks and LISTEN. Errors are the driver's own. */
 export interface Session {
@@ -46,6 +47,6 @@ export function pgSessions(databaseUrl: string): OpenSession {
       await end();
       throw error;
     }
-    return { query: (sql, params) => client.query(sql, params), end };
+    return { query: (sql, params) => client.query(sql, withArrayLiterals(params)), end };
   };
 }

@@ -27,8 +27,16 @@ class PlainConsumer extends EventConsumer {
 async function store(events: ReceivedEvent[], tx: Transaction): Promise<number> {
   const rows = events.map(({ id, time, data }) => {
     const { target, metric, value, rater, comment } = data as Data;
-    const own = { id, inferenceId: target.id, metric, rater: rater.id, comment };
-    return { ...own, valueJson: JSON.stringify(value), time: time.toISOString() };
+    // In one literal, as in the baseline: a spread would cost as much as parsing the event did.
+    return {
+      id,
+      inferenceId: target.id,
+      metric,
+      valueJson: JSON.stringify(value),
+      rater: rater.id,
+      comment,
+      time: time.toISOString(),
+    };
   });
   await insertPlainFeedback((sql, params) => tx.query(sql, params), rows);
   return events.length;

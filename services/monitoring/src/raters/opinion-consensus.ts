@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setImmediate as turn } from 'node:timers/promises';
+import { WorkSlices } from './work-slices';
 
 /** One rater's word on one input. Several words of a rater on the same input count once (the last). */
 export interface Opinion {
@@ -39,8 +39,6 @@ interface Vote {
 }
 
 const ROUNDS = 4;
-/** Votes between two turns of the event loop: a few milliseconds of work. */
-const VOTES_PER_TURN = 2_000;
 const SEPARATOR = '\u0000';
 
 /**
@@ -51,21 +49,19 @@ const SEPARATOR = '\u0000';
  * Lets the event loop turn meanwhile.
  */
 export async function weighOpinions(opinions: readonly Opinion[], known: ReadonlyMap<string, string>): Promise<RaterScore[]> {
-  const inputs = votesByInput(opinions);
-  const counts = new Map<string, number>();
-  for (const votes of inputs.values())
-    for (const vote of votes) counts.set(vote.raterHash, (counts.get(vote.raterHash) ?? 0) + 1);
-  let weights = new Map([...counts].map(([rater, count]) => [rater, 1 / count]));
+  const slices = new WorkSlices();
+  const inputs = await votesByInput(opinions, slices);
+  const tallies = tally(inputs.values());
+  const compared = [...inputs]
+    .map(([key, votes]) => ({ votes, known: known.get(key.slice(key.indexOf(SEPARATOR) + 1)) }))
+    .filter((input) => input.votes.length > 1 || input.known !== undefined); // else nobody to compare with, which is most of them
+  let weights = new Map([...tallies].map(([rater, { votes }]) => [rater, 1 / votes]));
   let scores = new Map<string, RaterScore>();
   for (let round = 0; round < ROUNDS; round += 1) {
-    scores = new Map([...counts].map(([rater, votes]) => [rater, emptyScore(rater, votes)]));
-    let sinceTurn = 0;
-    for (const [key, votes] of inputs) {
-      scoreInput(votes, { weights, scores, known: known.get(key.slice(key.indexOf(SEPARATOR) + 1)) });
-      sinceTurn += votes.length;
-      if (sinceTurn < VOTES_PER_TURN) continue;
-      sinceTurn = 0;
-      await turn();
+    scores = new Map([...tallies].map(([rater, tallied]) => [rater, emptyScore(rater, tallied)]));
+    for (const input of compared) {
+      scoreInput(input.votes, { weights, scores, known: input.known });
+      if (slices.isOver) await slices.next();
     }
     weights = new Map([...scores].map(([rater, score]) => [rater, influence(score)]));
   }
@@ -76,7 +72,27 @@ export async function weighOpinions(opinions: readonly Opinion[], known: Readonl
   return [...scores.values()].sort((left, right) => (left.raterHash < right.raterHash ? -1 : 1));
 }
 
-function emptyScore(raterHash: string, votes: number): RaterScore {
+interface Tally {
+  votes: number;
+  impossibleLabels: number;
+}
+
+function tally(inputs: Iterable<readonly Vote[]>): Map<string, Tally> {
+  const tallies = new Map<string, Tally>();
+  for (const votes of inputs) {
+    for (const { raterHash, impossible } of votes) {
+      const tallied = tallies.get(raterHash);
+      if (!tallied) tallies.set(raterHash, { votes: 1, impossibleLabels: impossible ? 1 : 0 });
+      else {
+        tallied.votes += 1;
+        if (impossible) tallied.impossibleLabels += 1;
+      }
+    }
+  }
+  return tallies;
+}
+
+function emptyScore(raterHash: string, { votes, impossibleLabels }: Tally): RaterScore {
   return {
     raterHash,
     votes,
@@ -84,26 +100,37 @@ function emptyScore(raterHash: string, votes: number): RaterScore {
     disagreements: 0,
     knownCompared: 0,
     knownWrong: 0,
-    impossibleLabels: 0,
+    impossibleLabels,
     disagreeingFeedbackIds: [],
   };
 }
 
-function votesByInput(opinions: readonly Opinion[]): Map<string, Vote[]> {
-  const inputs = new Map<string, Map<string, Vote>>();
+async function votesByInput(opinions: readonly Opinion[], slices: WorkSlices): Promise<Map<string, Vote[]>> {
+  const inputs = new Map<string, Vote[]>();
+  // Where several voted: whose vote stands where, so that a rater's last word replaces the one before.
+  const places = new Map<string, Map<string, number>>();
   for (const opinion of opinions) {
+    if (slices.isOver) await slices.next();
     const key = (opinion.metric ?? '') + SEPARATOR + opinion.inputKey;
-    const votes = inputs.get(key) ?? new Map<string, Vote>();
-    inputs.set(key, votes);
-    votes.set(opinion.raterHash, {
+    const vote: Vote = {
       raterHash: opinion.raterHash,
       feedbackId: opinion.feedbackId,
       label: opinion.right ? opinion.servedLabel : opinion.impossible ? undefined : opinion.correction,
       not: opinion.right ? undefined : opinion.servedLabel,
       impossible: opinion.impossible,
-    });
+    };
+    const votes = inputs.get(key);
+    if (!votes) {
+      inputs.set(key, [vote]);
+      continue;
+    }
+    const place = places.get(key) ?? new Map([[votes[0].raterHash, 0]]);
+    places.set(key, place);
+    const at = place.get(vote.raterHash) ?? votes.length;
+    place.set(vote.raterHash, at);
+    votes[at] = vote;
   }
-  return new Map([...inputs].map(([inputKey, votes]) => [inputKey, [...votes.values()]]));
+  return inputs;
 }
 
 // Agreement with a prior of four agreements and one disagreement; a rater at or below chance keeps almost no influence.
@@ -121,7 +148,6 @@ function scoreInput(
   for (const vote of votes) {
     const score = context.scores.get(vote.raterHash);
     if (!score) continue;
-    if (vote.impossible) score.impossibleLabels += 1;
     if (context.known !== undefined) {
       score.knownCompared += 1;
       if (differs(vote, context.known)) note(score, vote, { knownWrong: 1 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setImmediate as turn } from 'node:timers/promises';
 import { binomialTail, poissonTail } from '../statistics/distributions';
 import { weighOpinions, type Opinion, type RaterScore } from './opinion-consensus';
+import { WorkSlices } from './work-slices';
 
 /** How raters are judged. Rates are shares (0..1). */
 export interface RaterPolicy {
@@ -27,9 +27,6 @@ export const RATER_POLICY_DEFAULT: RaterPolicy = {
   bulkCountMin: 30,
   bulkFactor: 3,
 };
-
-/** Raters judged between two turns of the event loop. */
-const RATERS_PER_TURN = 200;
 
 export type RaterState = 'trusted' | 'watched' | 'quarantined';
 
@@ -71,9 +68,10 @@ export async function assessRaters(
   const medianVotes = median(scores.map((score) => score.votes));
   const alphaEach = policy.alpha / Math.max(1, scores.length);
   const assessments: RaterAssessment[] = [];
+  const slices = new WorkSlices();
   for (const score of scores) {
     assessments.push(judge(score, { medianVotes, alphaEach, policy }));
-    if (assessments.length % RATERS_PER_TURN === 0) await turn();
+    if (slices.isOver) await slices.next();
   }
   return assessments;
 }

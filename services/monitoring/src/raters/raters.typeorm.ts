@@ -5,6 +5,7 @@ import { normalLabel } from '../feedback/metric-definition';
 import type { Opinion } from './opinion-consensus';
 import type { RaterState } from './rater-reputation';
 import { RatersRepository, type Rater } from './raters.repository';
+import { WorkSlices } from './work-slices';
 
 const COLUMNS = `workspace, rater_hash as "raterHash", kind, state, reason, evidence, feedback_count as "feedbackCount", version,
   state_time as "stateTime", create_time as "createTime"`;
@@ -56,7 +57,7 @@ export class TypeormRaters extends RatersRepository {
     // Of a quarantined rater nothing is accepted, so only the other states need a look at who gave it.
     const ofInference = (column: 'input_key' | 'output_text'): string => `case when state = 'rejected' then
       (select i.${column} from inferences i where i.workspace = newest.workspace and i.id = newest.inference_id) end`;
-    const rows = await db.query<Opinion & { correction: string }>(
+    const rows = await db.query<Opinion & { correction: string | undefined }>(
       `select id as "feedbackId", rater_hash as "raterHash", metric,
          coalesce(nullif(input_key, ''), ${ofInference('input_key')}, inference_id) as "inputKey",
          coalesce(nullif(output_text, ''), ${ofInference('output_text')}, '') as "servedLabel", good as right, correction, impossible
@@ -69,12 +70,14 @@ export class TypeormRaters extends RatersRepository {
        order by id`,
       [workspace, choice.since, choice.rowsMax],
     );
-    return rows.map(({ correction, ...row }) => ({
-      ...row,
-      inputKey: row.inputKey === '' ? row.feedbackId : row.inputKey,
-      servedLabel: normalLabel(row.servedLabel),
-      ...(correction === '' || row.impossible ? {} : { correction: normalLabel(correction) }),
-    }));
+    const slices = new WorkSlices();
+    for (const row of rows) {
+      row.inputKey ||= row.feedbackId;
+      row.servedLabel = normalLabel(row.servedLabel);
+      row.correction = row.impossible || !row.correction ? undefined : normalLabel(row.correction);
+      if (slices.isOver) await slices.next();
+    }
+    return rows;
   }
 
   async knownAnswers(db: Queryable, workspace: string): Promise<Map<string, string>> {

@@ -45,14 +45,14 @@ export class AcceptFeedback {
     if (attributed.length === 0) return 0;
     const now = this.clock.now();
     const tallies = tally(attributed);
-    const standings = await this.feedback.addRaters(tx, now.toISOString().slice(0, 10), inOneOrder(tallies));
+    const standings = await this.feedback.addRaters(tx, inOneOrder(tallies), {
+      day: now.toISOString().slice(0, 10),
+      reviewSeconds: this.settings.raterReviewSeconds,
+    });
     const standing = new Map(standings.map((each) => [raterKey(each), each]));
     const rows = this.judge(attributed, tallies, standing);
     await write(rows);
     await this.publish(tx, rows, tallies, standing);
-    const accepted = rows.filter((row) => row.state === 'accepted');
-    const workspaces = [...new Set(accepted.map((row) => row.workspace))].sort();
-    await this.feedback.askForReview(tx, workspaces, this.settings.raterReviewSeconds);
     for (const [state, count] of countBy(rows)) this.metrics.feedback.inc({ state }, count);
     return rows.length;
   }

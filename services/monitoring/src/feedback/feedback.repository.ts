@@ -102,10 +102,15 @@ export abstract class FeedbackRepository {
   abstract attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]>;
   /** Writes the final state of attributed feedback and what it takes over. Throws COMMON.UNAVAILABLE when an inference went away. */
   abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
-  /** Counts a batch to its raters and their day, and locks them. `counts` are sorted, so that batches lock in one order. */
-  abstract addRaters(db: Queryable, day: string, counts: readonly RaterTally[]): Promise<RaterStanding[]>;
-  /** Due so long after the transaction began, by the database's clock. One that is asked for already keeps its time. */
-  abstract askForReview(db: Queryable, workspaces: readonly string[], afterSeconds: number): Promise<void>;
+  /**
+   * Counts a batch to its raters and their day, locks them, and asks for their review, due `reviewSeconds` after the transaction began by
+   * the database's clock; one that is asked for already keeps its time. `counts` are sorted, so that batches lock in one order.
+   */
+  abstract addRaters(
+    db: Queryable,
+    counts: readonly RaterTally[],
+    when: { day: string; reviewSeconds: number },
+  ): Promise<RaterStanding[]>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined>;
   abstract list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]>;
   abstract summary(db: Queryable, workspace: string): Promise<FeedbackSummary[]>;

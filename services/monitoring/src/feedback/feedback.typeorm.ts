@@ -139,7 +139,7 @@ export class TypeormFeedback extends FeedbackRepository {
       column('comment'),
       column('raterHash'),
       column('raterKind'),
-      column('occurredTime'),
+      rows.map((row) => row.occurredTime.toISOString()),
     ]);
     const stored = new Map(inserted.map((row) => [row.id, row]));
     const fresh: AttributedFeedback[] = [];
@@ -216,8 +216,13 @@ export class TypeormFeedback extends FeedbackRepository {
       });
   }
 
-  // Who holds a rater's row holds the rater's day as well: only the first lock can wait.
-  async addRaters(db: Queryable, day: string, counts: readonly RaterTally[]): Promise<RaterStanding[]> {
+  // Who holds a rater's row holds the rater's day as well: only the first lock can wait. A part that nothing reads is done last, so the
+  // review's key is locked after the raters.
+  async addRaters(
+    db: Queryable,
+    counts: readonly RaterTally[],
+    when: { day: string; reviewSeconds: number },
+  ): Promise<RaterStanding[]> {
     const rows = await db.query<Omit<RaterStanding, 'version'> & { version: string }>(
       `with t as (select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as t (workspace, rater_hash, kind, added)),
        standing as (
@@ -231,7 +236,10 @@ export class TypeormFeedback extends FeedbackRepository {
          select s.workspace, s.rater_hash, $5::date, t.added from standing s join t using (workspace, rater_hash)
          where s.state <> 'quarantined'
          on conflict (workspace, rater_hash, day) do update set feedback_count = d.feedback_count + excluded.feedback_count
-         returning d.workspace, d.rater_hash, d.feedback_count)
+         returning d.workspace, d.rater_hash, d.feedback_count),
+       review as (
+         insert into rater_reviews (workspace, due_time)
+         select distinct workspace, now() + make_interval(secs => $6) from t on conflict (workspace) do nothing)
        select s.workspace, s.rater_hash as "raterHash", s.state, s.version, coalesce(d.feedback_count, 0) as "dayCount"
        from standing s left join today d using (workspace, rater_hash)`,
       [
@@ -239,19 +247,11 @@ export class TypeormFeedback extends FeedbackRepository {
         counts.map((each) => each.raterHash),
         counts.map((each) => each.kind),
         counts.map((each) => each.added),
-        day,
+        when.day,
+        when.reviewSeconds,
       ],
     );
     return rows.map((row) => ({ ...row, version: Number(row.version) }));
-  }
-
-  async askForReview(db: Queryable, workspaces: readonly string[], afterSeconds: number): Promise<void> {
-    if (workspaces.length === 0) return;
-    await db.query(
-      `insert into rater_reviews (workspace, due_time) select w, now() + make_interval(secs => $2) from unnest($1::text[]) as w
-       on conflict (workspace) do nothing`,
-      [workspaces, afterSeconds],
-    );
   }
 
   async find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined> {

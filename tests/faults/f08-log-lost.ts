@@ -47,6 +47,10 @@ export const fault: Fault = {
 async function loseWhileStopped(context: FaultContext, product: Product, round: number): Promise<void> {
   const { lab, note } = context;
   const [monitoring] = lab.replicas('monitoring');
+  // An effect is there before its position is: this is about positions that are.
+  await waitFor('the positions to be kept', async () =>
+    (await positions(context)).every(({ committed, end }) => committed === end),
+  );
   await monitoring.stop();
   await loseLog(context, { round, consumer: 'stopped' });
   const ids = await tell(context, product, { name: `unread-${round}`, each: EACH_AFTER });

@@ -57,14 +57,18 @@ function read([first, second]: readonly unknown[]): Query {
   return { text: (config?.text ?? '').trimStart().slice(0, 200).toLowerCase(), values };
 }
 
+/** An array parameter as the driver gets it: itself, or the literal that the product wrote of it. */
+function textsOf(param: unknown): string[] {
+  return typeof param === 'string' ? (JSON.parse(`[${param.slice(1, -1)}]`) as string[]) : (param as string[]);
+}
+
 /** Looks at a statement that was answered. */
 function note(client: Client, { text, values }: Query): void {
   const sofar = done.get(client);
   if (!sofar) return;
   // A handler that finds repeats by its own keys only looks into the inbox.
   if (/^(insert into|select event_key from) inbox/.test(text)) {
-    if (consumer === undefined || values[0] === consumer)
-      done.set(client, { ...sofar, effect: true, keys: values[1] as string[] });
+    if (consumer === undefined || values[0] === consumer) done.set(client, { ...sofar, effect: true, keys: textsOf(values[1]) });
   } else if (/^insert into outbox/.test(text)) done.set(client, { ...sofar, state: true, rows: true });
   else if (/\binsert into |^update /.test(text)) done.set(client, { ...sofar, rows: true });
 }

@@ -148,11 +148,14 @@ describe('feedback beside other transactions', () => {
         [first],
       ),
     );
+    await db.query('delete from rater_reviews');
     const sent = harness.call('POST', '/api/v1/feedback', { ...rating(second, { right: true, rater: 'liar' }), id: newId() });
     await waitsForLock('with t as (select * from unnest');
     await end();
     expect((await sent).body).toMatchObject({ state: 'retracted', stateReason: 'the rater is quarantined' });
     expect(await announced([second])).toEqual([]);
+    // Nobody is left to judge: a rater in quarantine must not keep reviews going.
+    expect(await db.query('select 1 from rater_reviews')).toEqual([]);
   });
 
   it('waits for the same piece in another transaction, and takes it when that one is rolled back', async () => {

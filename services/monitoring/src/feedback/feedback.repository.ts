@@ -103,7 +103,7 @@ export abstract class FeedbackRepository {
   /** Writes the final state of attributed feedback and what it takes over. Throws COMMON.UNAVAILABLE when an inference went away. */
   abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
   /**
-   * Counts a batch to its raters and their day, locks them, and asks for their review, due `reviewSeconds` after the transaction began by
+   * Counts a batch to its raters and their day, locks them, and asks for a review unless all of them are quarantined, due `reviewSeconds` after the transaction began by
    * the database's clock; one that is asked for already keeps its time. `counts` are sorted, so that batches lock in one order.
    */
   abstract addRaters(

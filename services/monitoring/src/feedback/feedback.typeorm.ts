@@ -239,7 +239,8 @@ export class TypeormFeedback extends FeedbackRepository {
          returning d.workspace, d.rater_hash, d.feedback_count),
        review as (
          insert into rater_reviews (workspace, due_time)
-         select distinct workspace, now() + make_interval(secs => $6) from t on conflict (workspace) do nothing)
+         select distinct workspace, now() + make_interval(secs => $6) from standing where state <> 'quarantined'
+         on conflict (workspace) do nothing)
        select s.workspace, s.rater_hash as "raterHash", s.state, s.version, coalesce(d.feedback_count, 0) as "dayCount"
        from standing s left join today d using (workspace, rater_hash)`,
       [

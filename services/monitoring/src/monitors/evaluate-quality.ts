@@ -35,7 +35,7 @@ export class EvaluateQuality {
     const last = first[first.length - 1];
     if (first.length < baselineCount || !last) return first.length;
     const bad = first.filter((event) => !event.good).length;
-    return { baseRate: estimateBaseRate(bad, first.length), baseRateEvents: first.length, until: last.matchTimeExact };
+    return { baseRate: estimateBaseRate(bad, first.length), baseRateEvents: first.length, until: last.matchTime };
   }
 }
 
@@ -52,7 +52,7 @@ function judge(monitor: Monitor, baseRate: number, events: readonly RatedEvent[]
     return { state, stateReason: events.length === 0 ? 'no ratings yet' : 'no change', clean: true, figures };
   }
   const percent = (share: number): string => `${(share * 100).toFixed(0)}%`;
-  const since = events[found.changeIndex]?.matchTime.toISOString() ?? '';
+  const since = events[found.changeIndex]?.matchTime ?? '';
   const direction = `bad answers rose from ${percent(baseRate)} to ${percent(found.rateSinceChange)}`;
   const summary = `quality of ${monitor.endpoint} fell: ${direction} since about ${since} (${events.length - found.changeIndex} ratings)`;
   return {

@@ -11,9 +11,8 @@ export interface TimedRow extends DriftRow {
 export interface RatedEvent {
   inferenceId: string;
   good: boolean;
-  matchTime: Date;
-  /** The same instant to the microsecond, as the database keeps it: a `Date` would let ratings of one millisecond be read twice. */
-  matchTimeExact: string;
+  /** RFC 3339, to the microsecond as the database keeps it: a `Date` would let ratings of one millisecond be read twice. */
+  matchTime: string;
 }
 
 export abstract class MonitorsRepository {

@@ -145,8 +145,8 @@ export class TypeormMonitors extends MonitorsRepository {
 
   ratedEvents(db: Queryable, monitor: Monitor, choice: { after: string; rowsMax: number }): Promise<RatedEvent[]> {
     return db.query<RatedEvent>(
-      `select inference_id as "inferenceId", good, match_time as "matchTime",
-         to_char(match_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "matchTimeExact"
+      `select inference_id as "inferenceId", good,
+         to_char(match_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "matchTime"
        from feedback
        where workspace = $1 and endpoint = $2 and metric = $3 and state = 'accepted' and match_time > $4 and good is not null
          and arm <> 'candidate'

@@ -183,7 +183,7 @@ describe('rater reputation', () => {
     setImmediate(count);
     await assessRaters(opinions, new Map());
     judging = false;
-    // Four rounds of some 16,000 votes, in pieces of 2,000.
+    // Four rounds of some 16,000 votes, in slices of three milliseconds.
     expect(turns).toBeGreaterThan(20);
   });
 });

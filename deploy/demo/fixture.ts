@@ -24,6 +24,14 @@ export interface Fixture {
 
 export const labels = ['animal', 'artifact', 'food', 'person', 'plant', 'substance'];
 
+/** Rows of the first period that make up the first dataset, which the recipe splits. */
+export function firstPool(
+  fixture: Pick<Fixture, 'periodOne' | 'periodOneRest'>,
+  sizes: { trainRows: number; pooledRestRows: number },
+): FixtureRow[] {
+  return [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneRest.slice(0, sizes.pooledRestRows)];
+}
+
 /**
  * Everyday rows that are neither in the pool of the first dataset nor judged with: a model knows what it was trained on, so traffic that
  * began with such rows would look as if quality fell when they end. Throws RangeError when the fixture has too few.

@@ -87,7 +87,8 @@ async function createMonitors({ ana, webhook, options, fixture, sizes }: DemoCon
     },
     call,
   );
-  // A base rate learned from 150 ratings misses the fall in one run of ten (simulated: 18 % bad before, 33 % after); from 320 in one of a hundred.
+  // A base rate learned from 150 ratings misses the fall in one run of twenty (simulated: 20.5 % bad before, 36 % after); from 320 in
+  // one of a hundred and forty.
   const quality = {
     falseAlarmsPerWeek: 1,
     evaluateSeconds: 2,

@@ -2,7 +2,7 @@
 import { dataprep } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
 import type { DemoContext } from '../demo-context';
-import type { FixtureRow } from '../fixture';
+import { firstPool, type FixtureRow } from '../fixture';
 
 const BROKEN = [
   '{"text": "a definition whose line was cut in the mid',
@@ -63,8 +63,7 @@ export async function prepareData(context: DemoContext): Promise<void> {
 }
 
 function firstPeriodRows(context: DemoContext): FixtureRow[] {
-  const { sizes, fixture } = context;
-  const rows = [...fixture.periodOne.slice(0, sizes.trainRows), ...fixture.periodOneRest.slice(0, sizes.pooledRestRows)];
+  const rows = firstPool(context.fixture, context.sizes);
   const withContacts = rows.map((row, index) =>
     index % 100 === 7 && index / 100 < PLANTED_CONTACTS
       ? { ...row, text: `${row.text}. ${CONTACTS[((index / 100) % CONTACTS.length) | 0]}` }

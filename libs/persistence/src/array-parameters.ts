@@ -4,8 +4,8 @@
 const ESCAPED_BY_JSON_ONLY = /[\u0000-\u001f\ud800-\udfff]/;
 
 /**
- * Parameters with their arrays written as literals of Postgres where JSON writes the same, in one native call: the driver quotes element
- * by element, which costs as much as all else that a statement of a thousand rows does in this process. Any other array is left to it.
+ * Parameters with their arrays written as literals of Postgres where JSON writes the same, in one native call: the driver quotes
+ * element by element, with two regular expressions each. Any other array is left to it.
  */
 export function withArrayLiterals(params: unknown[] | undefined): unknown[] | undefined {
   return params?.some(Array.isArray) ? params.map((param) => (isPlainArray(param) ? literalOf(param) : param)) : params;

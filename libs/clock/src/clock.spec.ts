@@ -77,6 +77,16 @@ describe('SystemClock', () => {
     await expect(sleep).rejects.toThrow('stop');
     await expect(clock.sleep(1)).resolves.toBeUndefined();
   });
+
+  it('ends a sleep early that may be aborted, and says any other failure', async () => {
+    const clock = new SystemClock();
+    const abort = new AbortController();
+    const sleep = clock.sleepUnlessAborted(60_000, abort.signal);
+    abort.abort(new Error('stop'));
+    await expect(sleep).resolves.toBeUndefined();
+    jest.spyOn(clock, 'sleep').mockRejectedValue(new Error('broken'));
+    await expect(clock.sleepUnlessAborted(1, new AbortController().signal)).rejects.toThrow('broken');
+  });
 });
 
 describe('ids', () => {

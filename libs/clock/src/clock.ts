@@ -7,6 +7,13 @@ export abstract class Clock {
   abstract monotonicMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   abstract sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** As `sleep`, but being aborted ends it early instead of failing. */
+  sleepUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+    return this.sleep(ms, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
   /** Calls `fn` once after `ms`, unless the function that it returns is called first. */
   abstract timer(ms: number, fn: () => void): () => void;
 }

@@ -68,7 +68,7 @@ export class DeadLetterReplayer {
       } catch (error) {
         this.tools.logger.warn({ err: error }, 'dead letters could not be looked up');
       }
-      await this.tools.clock.sleep(this.tools.pollMs, signal).catch(() => undefined);
+      await this.tools.clock.sleepUnlessAborted(this.tools.pollMs, signal);
     }
   }
 

@@ -181,7 +181,7 @@ export class Messaging {
       } catch (error) {
         this.missing = `${what} is not started: ${(error as Error).message}`;
         this.options.logger.warn({ what, err: error }, 'messaging waits');
-        await this.options.clock.sleep(Math.min(START_RETRY_MS_MAX, 200 * 2 ** failures), signal).catch(() => undefined);
+        await this.options.clock.sleepUnlessAborted(Math.min(START_RETRY_MS_MAX, 200 * 2 ** failures), signal);
       }
     }
   }

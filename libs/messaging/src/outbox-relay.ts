@@ -213,7 +213,7 @@ export class OutboxRelay {
   }
 
   private async sleep(ms: number): Promise<void> {
-    await this.options.clock.sleep(ms, this.stopping.signal).catch(() => undefined);
+    await this.options.clock.sleepUnlessAborted(ms, this.stopping.signal);
   }
 }
 

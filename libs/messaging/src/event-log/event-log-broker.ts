@@ -181,7 +181,7 @@ export class EventLogBroker extends Broker {
   private async every(ms: number, task: () => Promise<unknown>): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await this.clock.sleep(ms, signal).catch(() => undefined);
+      await this.clock.sleepUnlessAborted(ms, signal);
       if (signal.aborted) return;
       try {
         await task();

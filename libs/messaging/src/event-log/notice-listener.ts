@@ -43,7 +43,7 @@ export class NoticeListener {
         this.options.logger.warn({ err: error }, 'listener interrupted');
       }
       failures += 1;
-      await this.options.clock.sleep(Math.min(5_000, 100 * 2 ** failures), signal).catch(() => undefined);
+      await this.options.clock.sleepUnlessAborted(Math.min(5_000, 100 * 2 ** failures), signal);
     }
   }
 

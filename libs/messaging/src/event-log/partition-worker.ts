@@ -152,6 +152,6 @@ export class PartitionWorker {
   }
 
   private async sleep(ms: number): Promise<void> {
-    await this.tools.clock.sleep(ms, this.stopping.signal).catch(() => undefined);
+    await this.tools.clock.sleepUnlessAborted(ms, this.stopping.signal);
   }
 }

@@ -35,7 +35,7 @@ export class ApprovalSweeper implements OnApplicationBootstrap {
         // The database may be away; the next round tries again.
         this.logger.warn({ err: describeError(error) }, 'approvals not swept');
       }
-      await this.clock.sleep(this.settings.approvalSweepSeconds * 1000, this.stop.signal).catch(() => undefined);
+      await this.clock.sleepUnlessAborted(this.settings.approvalSweepSeconds * 1000, this.stop.signal);
     }
   }
 

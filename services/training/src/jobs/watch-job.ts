@@ -31,7 +31,7 @@ export class WatchJob {
         yield { event, state: (event.data.state as JobState | undefined) ?? state };
       }
       if (signal.aborted || (isTerminal(state) && events.length < EVENTS_AT_ONCE)) return;
-      if (events.length === 0) await this.clock.sleep(POLL_MILLISECONDS, signal).catch(() => undefined);
+      if (events.length === 0) await this.clock.sleepUnlessAborted(POLL_MILLISECONDS, signal);
     }
   }
 }

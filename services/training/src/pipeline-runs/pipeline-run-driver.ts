@@ -131,7 +131,7 @@ export class PipelineRunDriver {
     const wait = new AbortController();
     this.wakeUp = () => wait.abort();
     // The wait ends by time or by wake(), which aborts it.
-    await this.clock.sleep(this.idle.next(), wait.signal).catch(() => undefined);
+    await this.clock.sleepUnlessAborted(this.idle.next(), wait.signal);
     this.wakeUp = undefined;
   }
 }

@@ -61,7 +61,8 @@ async function commitsAlone(databaseUrl: string, events: number): Promise<number
 
 interface Baselines {
   commitsPerSecond: number;
-  latency: { what: string; p95Ms: number };
+  /** Measured last: plain kafkajs would load its own record encoder into this process for good, which no service does. */
+  latency: () => Promise<{ what: string; p95Ms: number }>;
 }
 
 interface Measured {
@@ -108,6 +109,7 @@ async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baseli
   if (consumer.outOfOrder > 0) faults.push(`${kind}: ${consumer.outOfOrder} events out of order within their key`);
   const rate = written / seconds;
   const p95 = percentile(consumer.latenciesMs, 0.95);
+  const bare = await baselines.latency();
   const figures: Figure[] = [
     {
       name: `${kind}: state change committed to event on the topic`,
@@ -130,8 +132,8 @@ async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baseli
       name: `${kind}: wanted to handled, p95 at ${LATENCY_RATE.perSecond}/s`,
       value: round(p95, 1),
       unit: 'ms',
-      baseline: { what: baselines.latency.what, value: round(baselines.latency.p95Ms, 1) },
-      ratio: round(p95 / baselines.latency.p95Ms, 1),
+      baseline: { what: bare.what, value: round(bare.p95Ms, 1) },
+      ratio: round(p95 / bare.p95Ms, 1),
       p50: round(percentile(consumer.latenciesMs, 0.5), 1),
       target: { at: 'most', value: LATENCY_MS_MAX, of: 'value' },
     },
@@ -157,7 +159,7 @@ async function measureKind(rig: BenchRig, kind: Kind, scale: Scale, kafkaBrokers
   const eventLogUrl = rig.postgres.url('events');
   await runMigrations({ databaseUrl: eventLogUrl, service: 'events', migrations: eventLogMigrations });
   const commitsPerSecond = await commitsAlone(rig.postgres.url(`${name}_alone`), SIZES[scale].events);
-  const latency =
+  const latency = async () =>
     kind === 'kafka'
       ? { what: 'kafkajs producer to kafkajs consumer', p95Ms: percentile(await kafkaLatencies(kafkaBrokers, rate), 0.95) }
       : { what: 'insert and NOTIFY to select', p95Ms: percentile(await notifyLatencies(eventLogUrl, rate), 0.95) };

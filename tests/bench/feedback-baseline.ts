@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bench:feedback compares with: kafkajs `eachBatch` and one `unnest` insert per batch into a plain table, without our host,
-// inbox, validation, joins, raters or outbox. Arguments: brokers, database URL.
+// inbox, validation, joins, raters or outbox. Arguments: brokers, database URL, number of the round.
 import { Kafka, logLevel } from 'kafkajs';
 import { Pool } from 'pg';
 import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback } from './plain-feedback';
 
-const [brokers, databaseUrl] = process.argv.slice(2);
+const [brokers, databaseUrl, round] = process.argv.slice(2);
 
 interface Data {
   target: { id: string };
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const pool = new Pool({ connectionString: databaseUrl, max: 4 });
   await pool.query(CREATE_PLAIN_FEEDBACK);
   const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
-  const consumer = kafka.consumer({ groupId: 'bench.plain', maxWaitTimeInMs: 200 });
+  const consumer = kafka.consumer({ groupId: `bench.plain.${round}`, maxWaitTimeInMs: 200 });
   await consumer.connect();
   await consumer.subscribe({ topics: ['feedback.v1'], fromBeginning: true });
   process.stdout.write(`${JSON.stringify({ baseUrl: 'none' })}\n`);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What our consumer host adds to bench:feedback's baseline: the same rows into the same plain table, read through the broker port,
-// with CloudEvents, dead letters, transactions, deadlines and crash guard. Arguments: brokers, database URL (migrated for messaging).
+// with CloudEvents, dead letters, transactions, deadlines and crash guard. Arguments: brokers, database URL (migrated for messaging), number of the round.
 import { SystemClock, UuidIds } from '#libs/clock';
 import { EventConsumer, KafkaBroker, Messaging, onRawBatch, type ReceivedEvent } from '#libs/messaging';
 import { Metrics, silentLogger } from '#libs/observability';
 import { openPersistence, type Transaction } from '#libs/persistence';
 import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback } from './plain-feedback';
 
-const [brokers, databaseUrl] = process.argv.slice(2);
+const [brokers, databaseUrl, round] = process.argv.slice(2);
 
 interface Data {
   target: { id: string };
@@ -18,7 +18,7 @@ interface Data {
 }
 
 class PlainConsumer extends EventConsumer {
-  readonly group = 'bench.host';
+  readonly group = `bench.host.${round}`;
   /** As monitoring's consumer of the same topic. */
   override readonly batch = { sizeMax: 1_000, fetchBytesMax: 2 * 1024 * 1024 };
   readonly handlers = [onRawBatch('feedback.v1', (events, tx) => store(events, tx), { ownsDuplicates: true })];

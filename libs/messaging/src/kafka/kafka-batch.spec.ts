@@ -61,6 +61,45 @@ describe('one fetched batch of Kafka', () => {
     expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150', 'commit 200', 'commit 220']);
   });
 
+  it('works on the next piece while a position is committed, one commit at a time, and ends with the last', async () => {
+    const waiting: (() => void)[] = [];
+    const batch = payload(150);
+    batch.commitOffsetsIfNecessary = (offsets) => {
+      calls.push(`commit ${offsets?.topics[0].partitions[0].offset}`);
+      return new Promise((resolve) => waiting.push(resolve));
+    };
+    const offsets: string[] = [];
+    let ended = false;
+    const running = run(batch, async ({ messages }) => {
+      offsets.push(messages[messages.length - 1].offset);
+      return { processed: messages.length };
+    }).then(() => (ended = true));
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    await settle();
+    // The first commit has no answer yet: the pieces up to the second one are done, and that one waits.
+    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150']);
+    expect(offsets.at(-1)).toBe('199');
+    waiting[0]();
+    await settle();
+    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150', 'commit 200']);
+    waiting[1]();
+    await settle();
+    expect(calls.filter((call) => call.startsWith('commit')).at(-1)).toBe('commit 250');
+    expect(ended).toBe(false);
+    waiting[2]();
+    await running;
+    expect(ended).toBe(true);
+  });
+
+  it('hands a commit that fails to kafkajs, and handles nothing after the piece in hand', async () => {
+    const batch = payload(150);
+    batch.commitOffsetsIfNecessary = () => Promise.reject(new Error('not a member any more'));
+    let handled = 0;
+    const running = run(batch, async ({ messages }) => ({ processed: (handled += messages.length) && messages.length }));
+    await expect(running).rejects.toThrow('not a member');
+    expect(handled).toBeLessThanOrEqual(52);
+  });
+
   it('pauses with what is done committed, and does the same when the handler throws', async () => {
     await run(payload(4), async () => ({ processed: 1, pauseMs: 70 }));
     expect(calls).toEqual(['resolve 100', 'pause', 'for 70', 'resume', 'commit 101']);

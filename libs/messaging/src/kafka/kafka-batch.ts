@@ -22,22 +22,31 @@ const COMMIT_EVERY_MS = 1_000;
 export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools): Promise<void> {
   const { batch } = payload;
   const { topic, partition } = batch;
-  const messages = batch.messages.map((message) => toIncoming(topic, partition, message));
+  const { messages } = batch;
   let done = 0;
   let committed = 0;
   let committedAtMs = tools.now();
+  // A commit is under way while the next piece is at work, and one at a time, so that the position never goes back: a death costs a
+  // repeat of one piece more, waiting at each piece would cost all of them a round trip.
+  let committing: Promise<void> = Promise.resolve();
+  let refused = false;
   const commit = async (): Promise<void> => {
+    await committing;
     const last = messages[done - 1];
     if (!last || done === committed) return;
     committed = done;
     committedAtMs = tools.now();
     // Never consumer.commitOffsets() here: after an eviction it raises an error that kafkajs does not retry.
-    await payload.commitOffsetsIfNecessary({
+    committing = payload.commitOffsetsIfNecessary({
       topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }],
     });
+    // Passed on where it is awaited; a failing heartbeat may end the batch before that.
+    committing.catch(() => (refused = true));
   };
-  while (done < messages.length && payload.isRunning() && !payload.isStale() && !tools.signal.aborted) {
-    const piece = messages.slice(done, done + tools.options.batchSizeMax);
+  const mayGoOn = (): boolean => payload.isRunning() && !payload.isStale() && !tools.signal.aborted && !refused;
+  while (done < messages.length && mayGoOn()) {
+    // Piece by piece: what is read of a large batch at once would outlive the young garbage.
+    const piece = messages.slice(done, done + tools.options.batchSizeMax).map((message) => toIncoming(topic, partition, message));
     const outcome = await withHeartbeat(
       () => payload.heartbeat(),
       tools,
@@ -54,6 +63,7 @@ export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools
     if (done - committed >= COMMIT_EVERY_MESSAGES || tools.now() - committedAtMs >= COMMIT_EVERY_MS) await commit();
   }
   await commit();
+  await committing;
 }
 
 async function call(messages: IncomingMessage[], { options, signal }: BatchTools): Promise<BatchOutcome> {

@@ -2,6 +2,7 @@
 import type { EachBatchPayload } from 'kafkajs';
 import type { BatchOutcome, MessageBatch } from '../broker';
 import { runKafkaBatch } from './kafka-batch';
+import { PositionCommits } from './position-commits';
 
 describe('one fetched batch of Kafka', () => {
   let calls: string[];
@@ -43,6 +44,7 @@ describe('one fetched batch of Kafka', () => {
         resume();
       },
       now: () => 0,
+      commits: new PositionCommits(),
     });
 
   beforeEach(() => {
@@ -74,7 +76,9 @@ describe('one fetched batch of Kafka', () => {
       offsets.push(messages[messages.length - 1].offset);
       return { processed: messages.length };
     }).then(() => (ended = true));
-    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    const settle = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
     await settle();
     // The first commit has no answer yet: the pieces up to the second one are done, and that one waits.
     expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150']);
@@ -91,13 +95,34 @@ describe('one fetched batch of Kafka', () => {
     expect(ended).toBe(true);
   });
 
-  it('hands a commit that fails to kafkajs, and handles nothing after the piece in hand', async () => {
+  it('hands a commit that fails to kafkajs, and begins no further piece once it knows', async () => {
     const batch = payload(150);
     batch.commitOffsetsIfNecessary = () => Promise.reject(new Error('not a member any more'));
     let handled = 0;
-    const running = run(batch, async ({ messages }) => ({ processed: (handled += messages.length) && messages.length }));
+    const running = run(batch, async ({ messages }) => {
+      handled += messages.length;
+      await new Promise((resolve) => setTimeout(resolve, handled > 50 ? 5 : 0));
+      return { processed: messages.length };
+    });
     await expect(running).rejects.toThrow('not a member');
-    expect(handled).toBeLessThanOrEqual(52);
+    expect(handled).toBe(52);
+  });
+
+  it('leaves no commit behind when the group rebalances', async () => {
+    let beats = 0;
+    const batch = payload(150, async () => {
+      beats += 1;
+      if (beats > 25) throw new Error('the group is rebalancing');
+    });
+    let answer = (): void => undefined;
+    batch.commitOffsetsIfNecessary = () => new Promise((resolve) => (answer = resolve));
+    let ended = false;
+    const running = run(batch, async ({ messages }) => ({ processed: messages.length })).finally(() => (ended = true));
+    running.catch(() => undefined);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect([beats, ended]).toEqual([26, false]);
+    answer();
+    await expect(running).rejects.toThrow('rebalancing');
   });
 
   it('pauses with what is done committed, and does the same when the handler throws', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
 import type { BatchOutcome, IncomingMessage, SubscribeOptions } from '../broker';
+import type { PositionCommits } from './position-commits';
 
 export interface BatchTools {
   options: SubscribeOptions;
@@ -10,6 +11,8 @@ export interface BatchTools {
   /** Holds the partition for that long; `resume` lets it go on. */
   pauseFor: (resume: () => void, pauseMs: number) => void;
   now: () => number;
+  /** Of the consumer that the batch was fetched by. */
+  commits: PositionCommits;
 }
 
 const COMMIT_EVERY_MESSAGES = 50;
@@ -20,50 +23,91 @@ const COMMIT_EVERY_MS = 1_000;
  * mostly) are passed on to kafkajs, which rejoins; handlers never throw in here.
  */
 export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools): Promise<void> {
-  const { batch } = payload;
-  const { topic, partition } = batch;
-  const { messages } = batch;
-  let done = 0;
-  let committed = 0;
-  let committedAtMs = tools.now();
-  // A commit is under way while the next piece is at work, and one at a time, so that the position never goes back: a death costs a
-  // repeat of one piece more, waiting at each piece would cost all of them a round trip.
-  let committing: Promise<void> = Promise.resolve();
-  let refused = false;
-  const commit = async (): Promise<void> => {
-    await committing;
-    const last = messages[done - 1];
-    if (!last || done === committed) return;
-    committed = done;
-    committedAtMs = tools.now();
-    // Never consumer.commitOffsets() here: after an eviction it raises an error that kafkajs does not retry.
-    committing = payload.commitOffsetsIfNecessary({
-      topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }],
-    });
-    // Passed on where it is awaited; a failing heartbeat may end the batch before that.
-    committing.catch(() => (refused = true));
-  };
-  const mayGoOn = (): boolean => payload.isRunning() && !payload.isStale() && !tools.signal.aborted && !refused;
-  while (done < messages.length && mayGoOn()) {
-    // Piece by piece: what is read of a large batch at once would outlive the young garbage.
-    const piece = messages.slice(done, done + tools.options.batchSizeMax).map((message) => toIncoming(topic, partition, message));
-    const outcome = await withHeartbeat(
-      () => payload.heartbeat(),
-      tools,
-      () => call(piece, tools),
-    );
-    const last = piece[outcome.processed - 1];
-    if (last) payload.resolveOffset(last.offset);
-    done += outcome.processed;
-    if (outcome.pauseMs !== undefined) {
-      tools.pauseFor(payload.pause(), outcome.pauseMs);
-      break;
+  const { topic, partition, messages } = payload.batch;
+  const progress = new Progress(payload, tools);
+  try {
+    while (progress.done < messages.length && mayGoOn(payload, tools) && !progress.isRefused) {
+      // Piece by piece: what is read of a large batch at once would outlive the young garbage.
+      const piece = messages
+        .slice(progress.done, progress.done + tools.options.batchSizeMax)
+        .map((message) => toIncoming(topic, partition, message));
+      const outcome = await withHeartbeat(
+        () => payload.heartbeat(),
+        tools,
+        () => call(piece, tools),
+      );
+      const last = piece[outcome.processed - 1];
+      if (last) payload.resolveOffset(last.offset);
+      progress.done += outcome.processed;
+      if (outcome.pauseMs !== undefined) {
+        tools.pauseFor(payload.pause(), outcome.pauseMs);
+        break;
+      }
+      await payload.heartbeat();
+      if (progress.isDue()) await progress.commit();
     }
-    await payload.heartbeat();
-    if (done - committed >= COMMIT_EVERY_MESSAGES || tools.now() - committedAtMs >= COMMIT_EVERY_MS) await commit();
+    await progress.commit();
+  } finally {
+    // Before kafkajs joins again: the next round must not send what this one left behind.
+    await progress.settled();
   }
-  await commit();
-  await committing;
+  await progress.committed();
+}
+
+function mayGoOn(payload: EachBatchPayload, { signal }: BatchTools): boolean {
+  return payload.isRunning() && !payload.isStale() && !signal.aborted;
+}
+
+/**
+ * How far a batch is. A commit is under way while the next piece is at work, one at a time, so that the position never goes back: a
+ * death costs the repeat of one piece more, waiting at each piece would cost all of them a round trip.
+ */
+class Progress {
+  /** Messages from the front. */
+  done = 0;
+  private sent = 0;
+  private sentAtMs: number;
+  private committing: Promise<void> = Promise.resolve();
+  private refused = false;
+
+  constructor(
+    private readonly payload: EachBatchPayload,
+    private readonly tools: BatchTools,
+  ) {
+    this.sentAtMs = tools.now();
+  }
+
+  /** Kafka did not take a position: most likely this process is no member any more. */
+  get isRefused(): boolean {
+    return this.refused;
+  }
+
+  isDue(): boolean {
+    return this.done - this.sent >= COMMIT_EVERY_MESSAGES || this.tools.now() - this.sentAtMs >= COMMIT_EVERY_MS;
+  }
+
+  /** Sends the position, after the one before was answered. */
+  async commit(): Promise<void> {
+    await this.committing;
+    const { topic, partition, messages } = this.payload.batch;
+    const last = messages[this.done - 1];
+    if (!last || this.done === this.sent) return;
+    this.sent = this.done;
+    this.sentAtMs = this.tools.now();
+    const position = { topic, partition, offset: (BigInt(last.offset) + 1n).toString() };
+    // Never consumer.commitOffsets() here: after an eviction it raises an error that kafkajs does not retry.
+    this.committing = this.tools.commits.commit(position, (offsets) => this.payload.commitOffsetsIfNecessary(offsets));
+    this.committing.catch(() => (this.refused = true));
+  }
+
+  /** Rejects with what Kafka had against the last position. */
+  committed(): Promise<void> {
+    return this.committing;
+  }
+
+  async settled(): Promise<void> {
+    await this.committing.catch(() => undefined);
+  }
 }
 
 async function call(messages: IncomingMessage[], { options, signal }: BatchTools): Promise<BatchOutcome> {

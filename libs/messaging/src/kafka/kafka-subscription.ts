@@ -8,6 +8,7 @@ import { runKafkaBatch } from './kafka-batch';
 import type { KafkaClient } from './kafka-client';
 import { isOutage, mapKafkaError } from './kafka-errors';
 import type { OffsetReset } from './kafka-log';
+import { PositionCommits } from './position-commits';
 
 export interface KafkaTimings {
   sessionTimeoutMs: number;
@@ -122,6 +123,7 @@ export class KafkaSubscription implements Subscription {
     client.guard(consumer);
     this.listen(consumer);
     this.consumer = consumer;
+    const commits = new PositionCommits();
     this.crashedInBuild = undefined;
     await consumer.connect();
     // fromBeginning: the default skips what was written before the group first joined, and on an expired offset jumps to the end.
@@ -130,7 +132,7 @@ export class KafkaSubscription implements Subscription {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: this.options.partitionsConcurrentMax,
-      eachBatch: (payload) => this.onBatch(payload),
+      eachBatch: (payload) => this.onBatch(payload, commits),
     });
     const crash = this.crashedInBuild as Error | undefined;
     if (crash && this.rebuilding) throw crash;
@@ -175,7 +177,7 @@ export class KafkaSubscription implements Subscription {
     this.rebuild(error, isOutage(error));
   }
 
-  private async onBatch(payload: EachBatchPayload): Promise<void> {
+  private async onBatch(payload: EachBatchPayload, commits: PositionCommits): Promise<void> {
     this.batchesInHand += 1;
     try {
       await runKafkaBatch(payload, {
@@ -184,6 +186,7 @@ export class KafkaSubscription implements Subscription {
         signal: this.round.signal,
         pauseFor: (resume, pauseMs) => this.pauseFor(resume, pauseMs),
         now: () => this.tools.clock.monotonicMs(),
+        commits,
       });
     } finally {
       this.batchesInHand -= 1;

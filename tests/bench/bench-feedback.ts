@@ -4,15 +4,13 @@
 // validation, join, rater's standing and daily bound, outbox. One in 1,000 is bad and must become a dead letter, one in 500 is a
 // repeat. The same events go through the consumer host into a plain table, which tells its share from that of the work itself.
 // Run: npm run bench:feedback [-- --scale small] [--assert]
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners, type Message, type Producer } from 'kafkajs';
 import { Client } from 'pg';
 import { listTopics } from '#libs/contracts';
-import { KafkaBroker, messagingMigrations } from '#libs/messaging';
+import { KafkaBroker } from '#libs/messaging';
 import { silentLogger } from '#libs/observability';
-import { persistenceMigrations, runMigrations } from '#libs/persistence';
-import { startKafkaForTests, type TestKafka } from '#libs/testing';
+import { startKafkaForTests } from '#libs/testing';
 import { kafkaLatencies } from './bare-round-trips';
 import {
   benchArguments,
@@ -25,7 +23,8 @@ import {
   round,
   type Figure,
 } from './bench-kit';
-import { CREATE_PLAIN_FEEDBACK } from './plain-feedback';
+import { Pace, until } from './pace';
+import { plainAndHosted } from './plain-feedback-runs';
 
 const SIZES = {
   small: { events: 20_000, latencySeconds: 2, rounds: 1 },
@@ -106,40 +105,6 @@ async function counts(client: Client): Promise<Counts> {
   return { accepted: Number(accepted), deadLetters: Number(deadLetters), outbox: Number(outbox) };
 }
 
-/** Waits until the condition holds. Counting takes from what is measured, so at most a twentieth of the time is spent on it. */
-async function until(what: string, check: () => Promise<boolean>, secondsMax: number): Promise<void> {
-  const endMs = performance.now() + secondsMax * 1000;
-  while (performance.now() < endMs) {
-    const startMs = performance.now();
-    if (await check()) return;
-    await delay(Math.max(20, 20 * (performance.now() - startMs)));
-  }
-  throw new Error(`not within ${secondsMax} s: ${what}`);
-}
-
-/**
- * Events per second from the first look that saw some to the last: starting up is not counted. When one look saw all of them, from the
- * look before it, which says too little rather than too much.
- */
-class Pace {
-  private before?: { atMs: number; count: number };
-  private first?: { atMs: number; count: number };
-  private last = { atMs: Number.NaN, count: 0 };
-
-  saw(count: number): number {
-    this.last = { atMs: performance.now(), count };
-    if (count > 0) this.first ??= this.last;
-    else this.before = this.last;
-    return count;
-  }
-
-  /** Not a number when there were no two looks to compare. */
-  perSecond(): number {
-    const from = this.first && this.first.count < this.last.count ? this.first : this.before;
-    return from ? ((this.last.count - from.count) * 1000) / (this.last.atMs - from.atMs) : Number.NaN;
-  }
-}
-
 /** Produces at a steady rate and asks the API for every 50th event until it is there. */
 async function latencies(producer: Producer, baseUrl: string, range: { from: number; to: number }): Promise<number[]> {
   const found: number[] = [];
@@ -167,62 +132,6 @@ async function latencies(producer: Producer, baseUrl: string, range: { from: num
   }
   await Promise.all(asking);
   return found;
-}
-
-interface PlainRun {
-  rate: number;
-  cpuSeconds: number;
-  databaseCpuSeconds: number;
-}
-
-interface PlainRuns {
-  program: string;
-  rows: number;
-  /** How many times this was done before. */
-  round: number;
-}
-
-/** One program that reads the whole topic into a plain table of a database of its own. */
-async function intoPlainTable(rig: BenchRig, kafka: TestKafka, { program, rows, round }: PlainRuns): Promise<PlainRun> {
-  const url = rig.postgres.url(`plain_${program.replaceAll(/\W/g, '_')}_${round}`);
-  await runMigrations({ databaseUrl: url, service: 'bench', migrations: [...persistenceMigrations, ...messagingMigrations] });
-  const counter = new Client({ connectionString: url });
-  await counter.connect();
-  await counter.query(CREATE_PLAIN_FEEDBACK);
-  const running = await rig.program(join(__dirname, program), [kafka.brokers.join(), url, String(round)], {});
-  const cpuBefore = cpuSecondsOf(running.pid);
-  const databaseCpuBefore = childrenCpuSecondsOf(rig.postgres.pid);
-  const pace = new Pace();
-  await until(
-    `${program} took every event`,
-    async () =>
-      pace.saw(Number((await counter.query<{ n: string }>('select count(*) as n from plain_feedback')).rows[0].n)) >= rows,
-    120,
-  );
-  const cpuSeconds = cpuSecondsOf(running.pid) - cpuBefore;
-  const databaseCpuSeconds = childrenCpuSecondsOf(rig.postgres.pid) - databaseCpuBefore;
-  await running.stop();
-  await counter.end();
-  return { rate: pace.perSecond(), cpuSeconds, databaseCpuSeconds };
-}
-
-/**
- * Both programs in turns, so that both meet the same machine, and the middle of each figure: a run lasts two or three seconds, and what
- * else the machine does then moves it by a third.
- */
-async function plainAndHosted(rig: BenchRig, kafka: TestKafka, rows: number, rounds: number) {
-  const plain: PlainRun[] = [];
-  const hosted: PlainRun[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    plain.push(await intoPlainTable(rig, kafka, { program: 'feedback-baseline.js', rows, round }));
-    hosted.push(await intoPlainTable(rig, kafka, { program: 'feedback-host.js', rows, round }));
-  }
-  const ratios = plain.map(({ rate }, n) => round(rate / hosted[n].rate, 2));
-  return { plain: middle(plain), hosted: middle(hosted), ratios, ratio: percentile(ratios, 0.5) };
-}
-
-function middle(runs: readonly PlainRun[]): PlainRun {
-  return [...runs].sort((left, right) => left.rate - right.rate)[Math.floor(runs.length / 2)];
 }
 
 async function main(): Promise<void> {

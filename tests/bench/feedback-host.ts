@@ -20,7 +20,7 @@ interface Data {
 class PlainConsumer extends EventConsumer {
   readonly group = `bench.host.${round}`;
   /** As monitoring's consumer of the same topic. */
-  override readonly batch = { sizeMax: 1_000, fetchBytesMax: 2 * 1024 * 1024 };
+  override readonly batch = { sizeMax: 1_000, fetchBytesMax: 2 * 1024 * 1024, gatherMs: 2, partitionsConcurrentMax: 6 };
   readonly handlers = [onRawBatch('feedback.v1', (events, tx) => store(events, tx), { ownsDuplicates: true })];
 }
 

@@ -47,11 +47,14 @@ export interface Plan {
   batches: boolean;
   /** The consumer's own table finds repeats, not the inbox. */
   ownsDuplicates: boolean;
+  /** The consumer takes the pieces of several partitions together. Pinned plans from before do not say. */
+  gathers?: boolean;
   faults: Fault[];
 }
 
 /** Seeds below are pinned, or catch a mutation, with the consumers that there were. */
 const OWN_KEYS_FROM_SEED = 1_000;
+const GATHERS_FROM_SEED = 2_500;
 
 /** Draws a schedule. One in eight has no fault: nothing may be sent twice there. */
 export function drawPlan(seed: number): Plan {
@@ -65,6 +68,7 @@ export function drawPlan(seed: number): Plan {
   if (count > 0 && extra() < 0.2)
     faults.push({ kind: 'lose-commit', process: Math.floor(extra() * processes), nth: 1 + Math.floor(extra() * 10) });
   const owns = seed >= OWN_KEYS_FROM_SEED && seededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x165667b1)() < 0.3;
+  const gathers = seed >= GATHERS_FROM_SEED && seededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x2545f491)() < 0.4;
   return {
     seed,
     broker: random() < 0.5 ? 'kafka' : 'event-log',
@@ -72,6 +76,7 @@ export function drawPlan(seed: number): Plan {
     changes: 4 + upTo(8),
     batches: random() < 0.5,
     ownsDuplicates: owns,
+    gathers,
     faults,
   };
 }

@@ -91,6 +91,17 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   },
   {
+    name: 'take gathered partitions for done although their transaction failed',
+    apply: replaceMethod(
+      EventRunner,
+      'runTogether',
+      (original) =>
+        async function (this: Self, handler: Self, events: Self[]) {
+          return (await original.call(this, handler, events)) ?? { done: events.length };
+        },
+    ),
+  },
+  {
     name: 'send later events of a key while an earlier one is refused',
     apply: replaceMethod(OutboxRelay, 'park', () => () => true),
   },

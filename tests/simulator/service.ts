@@ -8,6 +8,7 @@ import {
   on,
   onBatch,
   onRawBatch,
+  type BatchBounds,
   type Broker,
   type EventHandler,
   type ReceivedEvent,
@@ -58,6 +59,7 @@ export interface Surroundings {
   kafka: SimKafka;
   batches: boolean;
   ownsDuplicates: boolean;
+  gathers: boolean;
 }
 
 /** One replica: the real messaging library around a small use case and a small consumer. */
@@ -150,10 +152,11 @@ function failLoudly(error: unknown): never {
 class EffectsConsumer extends EventConsumer {
   readonly group = 'sim.effects';
   readonly handlers: EventHandler[];
-  override readonly batch = { sizeMax: 4 };
+  override readonly batch: BatchBounds;
 
-  constructor({ batches, ownsDuplicates }: Pick<Surroundings, 'batches' | 'ownsDuplicates'>) {
+  constructor({ batches, ownsDuplicates, gathers }: Pick<Surroundings, 'batches' | 'ownsDuplicates' | 'gathers'>) {
     super();
+    this.batch = gathers ? { sizeMax: 4, gatherMs: 20 } : { sizeMax: 4 };
     if (ownsDuplicates) this.handlers = [onRawBatch(TOPIC.name, (events, tx) => applyNew(events, tx), { ownsDuplicates })];
     else if (batches) this.handlers = [onBatch(ChangedEvent, (events, tx) => apply(events, tx))];
     else this.handlers = [on(ChangedEvent, (event, tx) => apply([event], tx))];

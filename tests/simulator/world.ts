@@ -79,6 +79,7 @@ export class World {
       kafka: this.kafka,
       batches: this.plan.batches,
       ownsDuplicates: this.plan.ownsDuplicates,
+      gathers: this.plan.gathers ?? false,
     });
     this.services[index] = service;
     service.start();

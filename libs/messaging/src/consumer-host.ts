@@ -4,6 +4,7 @@ import type { BatchOutcome, Broker, IncomingMessage, MessageBatch, Subscription 
 import { CrashGuard, GIVE_UP_AFTER_STARTS } from './crash-guard';
 import type { EventConsumer, ReceivedEvent } from './events';
 import { EventRunner, type RunnerTools, type RunResult } from './event-runner';
+import { GatheredRuns } from './gathered-runs';
 import { MessagingErrors } from './messaging.errors';
 import { PauseClock } from './pause-clock';
 import { prepare, type Job } from './prepare-messages';
@@ -24,6 +25,7 @@ const BATCH_SIZE_DEFAULT = 200;
 export class ConsumerHost {
   private subscription?: Subscription;
   private readonly runner: EventRunner;
+  private readonly gathered?: GatheredRuns;
   private readonly guard: CrashGuard;
   private readonly pauses: PauseClock;
   private readonly group: string;
@@ -34,6 +36,8 @@ export class ConsumerHost {
   ) {
     this.group = consumer.group;
     this.runner = new EventRunner(this.group, tools);
+    const { sizeMax = BATCH_SIZE_DEFAULT, gatherMs } = consumer.batch ?? {};
+    if (gatherMs !== undefined) this.gathered = new GatheredRuns(this.runner, tools.clock, { sizeMax, gatherMs });
     this.guard = new CrashGuard(tools.database, this.group);
     this.pauses = new PauseClock(tools.clock, tools.random, tools.laterMsMax);
   }
@@ -52,7 +56,7 @@ export class ConsumerHost {
       topics: [...new Set(this.consumer.handlers.map((handler) => handler.topic))].sort(),
       batchSizeMax: this.consumer.batch?.sizeMax ?? BATCH_SIZE_DEFAULT,
       fetchBytesMax: this.consumer.batch?.fetchBytesMax,
-      partitionsConcurrentMax: this.tools.partitionsConcurrentMax,
+      partitionsConcurrentMax: this.consumer.batch?.partitionsConcurrentMax ?? this.tools.partitionsConcurrentMax,
       onBatch: (batch) => this.onBatch(batch),
       onFatal: this.tools.onFatal,
     });
@@ -122,7 +126,9 @@ export class ConsumerHost {
       if (other.kind !== 'event' || other.handler !== job.handler) break;
       events.push(other.event);
     }
-    return this.runner.run(job.handler, events, signal);
+    // A partition that is looked through for the event that kills the process goes by itself: with others it would be their death.
+    const alone = !this.gathered || !job.handler.batch || this.guard.isCareful(job.event);
+    return alone ? this.runner.run(job.handler, events, signal) : this.gathered.run(job.handler, events, signal);
   }
 
   private async expire(job: Job, attempts: number): Promise<number> {

@@ -38,7 +38,7 @@ export class CrashGuard {
   }
 
   /** True while this partition is to be taken one event at a time. */
-  isCareful(message: IncomingMessage): boolean {
+  isCareful(message: Pick<IncomingMessage, 'topic' | 'partition'>): boolean {
     return this.watched.get(placeOf(message))?.careful === true;
   }
 
@@ -53,6 +53,6 @@ export class CrashGuard {
   }
 }
 
-function placeOf({ topic, partition }: IncomingMessage): string {
+function placeOf({ topic, partition }: Pick<IncomingMessage, 'topic' | 'partition'>): string {
   return `${topic}/${partition}`;
 }

@@ -62,6 +62,23 @@ export class EventRunner {
     return { ...second, done: middle + second.done };
   }
 
+  /** One try at events of several partitions in one transaction. Undefined when it failed for a reason that may lie in one of them. */
+  async runTogether(handler: EventHandler, events: ReceivedEvent[]): Promise<RunResult | undefined> {
+    try {
+      await this.attempt(handler, events);
+      return { done: events.length };
+    } catch (thrown) {
+      const verdict = classify(thrown);
+      if (verdict.action === 'pause' && !verdict.bounded) return { done: 0, later: verdict };
+      const { code } = verdict.error;
+      this.tools.logger.warn(
+        { consumer: this.consumer, code, events: events.length },
+        'gathered batch taken apart after failure',
+      );
+      return undefined;
+    }
+  }
+
   /** Puts an event aside with its inbox row, so that a redelivery does not put it aside again. */
   async putAside(event: ReceivedEvent, error: AppError, attempts: number): Promise<RunResult> {
     const failure = { code: error.code, message: error.message, attempts };

@@ -53,6 +53,13 @@ export interface BatchBounds {
   sizeMax: number;
   /** Bytes that one fetch from Kafka brings of a partition (a larger message comes alone). Default 256 KiB. */
   fetchBytesMax?: number;
+  /**
+   * How long a piece of one partition waits for pieces of others, to be handled with them in one transaction of up to `sizeMax` events.
+   * Default: each partition by itself. For handlers of batches that read no meaning into a partition.
+   */
+  gatherMs?: number;
+  /** Partitions at work at the same time. Default: that of the process. */
+  partitionsConcurrentMax?: number;
 }
 
 type One<T> = (event: ReceivedEvent<T>, tx: Transaction) => Promise<void>;

@@ -8,6 +8,7 @@ import {
   EventLogBroker,
   KafkaBroker,
   Messaging,
+  type BatchBounds,
   type Broker,
   type EventHandler,
   type MessagingOptions,
@@ -26,11 +27,10 @@ export const Moved: EventDefinition<Counted> = {
 };
 
 export class SpecConsumer extends EventConsumer {
-  override readonly batch = { sizeMax: 50 };
-
   constructor(
     readonly group: string,
     readonly handlers: EventHandler[],
+    override readonly batch: BatchBounds = { sizeMax: 50 },
   ) {
     super();
   }
@@ -50,7 +50,7 @@ export interface Rig {
 export async function startRig(
   urls: { database: string; eventLog?: string; kafka?: string[] },
   handlers: EventHandler[],
-  options: Partial<MessagingOptions> & { group?: string } = {},
+  options: Partial<MessagingOptions> & { group?: string; batch?: BatchBounds } = {},
 ): Promise<Rig> {
   const logger = silentLogger();
   const clock = new SystemClock();
@@ -88,7 +88,7 @@ export async function startRig(
     replayPollMs: 50,
     ...options,
   });
-  messaging.start([new SpecConsumer(options.group ?? 'spec.moves', handlers)]);
+  messaging.start([new SpecConsumer(options.group ?? 'spec.moves', handlers, options.batch)]);
   await messaging.started();
   return {
     messaging,

@@ -15,7 +15,7 @@ const ARMS: Partial<Record<gateway.Arm, string>> = {
 @Injectable()
 export class InferencesConsumer extends EventConsumer {
   readonly group = 'monitoring.inferences';
-  override readonly batch = { sizeMax: 500 };
+  override readonly batch = { sizeMax: 500, gatherMs: 2, partitionsConcurrentMax: 6 };
   readonly handlers = [
     onBatch(Events.InferenceCompleted, (events, tx) => this.recordInferences.execute(tx, events.map(toInference))),
   ];

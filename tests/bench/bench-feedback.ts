@@ -61,7 +61,8 @@ function message(n: number, bad: boolean, id = `e-${n}`): Message {
     ce_time: new Date().toISOString(),
     'content-type': 'application/json',
   };
-  return { key: `i-${n}`, value: JSON.stringify(data), headers };
+  // As docs/topics.md advises: all feedback of a rater in one partition.
+  return { key: `u-${n % RATERS}`, value: JSON.stringify(data), headers };
 }
 
 function bytesOf({ value, headers }: Message): { value: number; headers: number } {

@@ -30,7 +30,7 @@ export const Topics = {
   feedbackInput: topic({
     name: 'feedback.v1',
     owner: 'public',
-    key: 'any; the inference id is a good one',
+    key: 'any; best the rater id: batches that share no raters do not wait for each other',
     partitions: 6,
     retentionDays: 7,
     ordering: 'none',

@@ -110,4 +110,15 @@ describe('gathered partitions', () => {
     await eventually(async () => expect(await effects()).toHaveLength(12), { timeoutMs: 20_000 });
     expect(await database.db.query('select 1 from dead_letters')).toEqual([]);
   });
+
+  it('are left alone when one of their events may be what kills the process', async () => {
+    await database.db.query(
+      `insert into consumer_progress (consumer, topic, partition, message_offset, starts)
+       select 'spec.moves', $1, partition, 0, 2 from generate_series(0, 5) partition`,
+      [TOPIC],
+    );
+    await send(1);
+    await eventually(async () => expect(await effects()).toHaveLength(12), { timeoutMs: 20_000 });
+    expect(calls.map((events) => events.length)).toEqual(calls.map(() => 1));
+  });
 });

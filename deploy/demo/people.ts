@@ -72,7 +72,7 @@ function nextLabel(label: string): string {
 export async function sendFeedback(broker: Broker, opinions: readonly Opinion[]): Promise<void> {
   const messages = opinions.map((opinion): OutgoingMessage => ({
     topic: 'feedback.v1',
-    key: opinion.inferenceId,
+    key: opinion.rater,
     headers: {
       ce_specversion: '1.0',
       ce_id: newId(),

@@ -61,7 +61,7 @@ async function commitsAlone(databaseUrl: string, events: number): Promise<number
 
 interface Baselines {
   commitsPerSecond: number;
-  /** Measured last: plain kafkajs would load its own record encoder into this process for good, which no service does. */
+  /** Measured when all else has ended: plain kafkajs loads its own record encoder into this process for good, which no service does. */
   latency: () => Promise<{ what: string; p95Ms: number }>;
 }
 
@@ -109,6 +109,7 @@ async function measure(joint: Joint, kind: Kind, scale: Scale, baselines: Baseli
   if (consumer.outOfOrder > 0) faults.push(`${kind}: ${consumer.outOfOrder} events out of order within their key`);
   const rate = written / seconds;
   const p95 = percentile(consumer.latenciesMs, 0.95);
+  await joint.stop();
   const bare = await baselines.latency();
   const figures: Figure[] = [
     {

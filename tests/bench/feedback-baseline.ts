@@ -3,7 +3,7 @@
 // inbox, validation, joins, raters or outbox. Arguments: brokers, database URL, number of the round.
 import { Kafka, logLevel } from 'kafkajs';
 import { Pool } from 'pg';
-import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback } from './plain-feedback';
+import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback, TAKEN } from './plain-feedback';
 
 const [brokers, databaseUrl, round] = process.argv.slice(2);
 
@@ -16,18 +16,22 @@ interface Data {
 }
 
 async function main(): Promise<void> {
-  const pool = new Pool({ connectionString: databaseUrl, max: 4 });
+  const pool = new Pool({ connectionString: databaseUrl, max: TAKEN.partitionsConcurrentMax });
   await pool.query(CREATE_PLAIN_FEEDBACK);
   const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
-  const consumer = kafka.consumer({ groupId: `bench.plain.${round}`, maxWaitTimeInMs: 200 });
+  const consumer = kafka.consumer({
+    groupId: `bench.plain.${round}`,
+    maxWaitTimeInMs: 200,
+    maxBytesPerPartition: TAKEN.fetchBytesMax,
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: ['feedback.v1'], fromBeginning: true });
   process.stdout.write(`${JSON.stringify({ baseUrl: 'none' })}\n`);
   await consumer.run({
-    partitionsConsumedConcurrently: 4,
+    partitionsConsumedConcurrently: TAKEN.partitionsConcurrentMax,
     eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
-      for (let start = 0; start < batch.messages.length; start += 1000) {
-        const piece = batch.messages.slice(start, start + 1000);
+      for (let start = 0; start < batch.messages.length; start += TAKEN.sizeMax) {
+        const piece = batch.messages.slice(start, start + TAKEN.sizeMax);
         const rows = piece.map((message) => {
           const data = JSON.parse(message.value?.toString() ?? '{}') as Data;
           return {

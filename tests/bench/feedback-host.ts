@@ -5,7 +5,7 @@ import { SystemClock, UuidIds } from '#libs/clock';
 import { EventConsumer, KafkaBroker, Messaging, onRawBatch, type ReceivedEvent } from '#libs/messaging';
 import { Metrics, silentLogger } from '#libs/observability';
 import { openPersistence, type Transaction } from '#libs/persistence';
-import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback } from './plain-feedback';
+import { CREATE_PLAIN_FEEDBACK, insertPlainFeedback, TAKEN } from './plain-feedback';
 
 const [brokers, databaseUrl, round] = process.argv.slice(2);
 
@@ -19,8 +19,7 @@ interface Data {
 
 class PlainConsumer extends EventConsumer {
   readonly group = `bench.host.${round}`;
-  /** As monitoring's consumer of the same topic. */
-  override readonly batch = { sizeMax: 1_000, fetchBytesMax: 2 * 1024 * 1024, gatherMs: 2, partitionsConcurrentMax: 6 };
+  override readonly batch = { ...TAKEN, gatherMs: 2 };
   readonly handlers = [onRawBatch('feedback.v1', (events, tx) => store(events, tx), { ownsDuplicates: true })];
 }
 

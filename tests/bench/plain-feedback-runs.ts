@@ -47,20 +47,26 @@ async function intoPlainTable(rig: BenchRig, kafka: TestKafka, { program, rows, 
 }
 
 /**
- * Both programs in turns, so that both meet the same machine, and the middle of each figure: a run lasts two or three seconds, and what
- * else the machine does then moves it by a third.
+ * Both programs in turns, each first every other time, so that both meet the same machine, and the middle of each figure: a run lasts
+ * two or three seconds, and what else the machine does then moves it by a third.
  */
 export async function plainAndHosted(rig: BenchRig, kafka: TestKafka, rows: number, rounds: number) {
-  const plain: PlainRun[] = [];
-  const hosted: PlainRun[] = [];
+  const programs = ['feedback-baseline.js', 'feedback-host.js'];
+  const runs = new Map<string, PlainRun[]>(programs.map((program) => [program, []]));
   for (let round = 0; round < rounds; round += 1) {
-    plain.push(await intoPlainTable(rig, kafka, { program: 'feedback-baseline.js', rows, round }));
-    hosted.push(await intoPlainTable(rig, kafka, { program: 'feedback-host.js', rows, round }));
+    for (const program of round % 2 === 0 ? programs : [...programs].reverse())
+      runs.get(program)?.push(await intoPlainTable(rig, kafka, { program, rows, round }));
   }
+  const [plain, hosted] = [...runs.values()];
   const ratios = plain.map(({ rate }, n) => round(rate / hosted[n].rate, 2));
   return { plain: middle(plain), hosted: middle(hosted), ratios, ratio: percentile(ratios, 0.5) };
 }
 
 function middle(runs: readonly PlainRun[]): PlainRun {
-  return [...runs].sort((left, right) => left.rate - right.rate)[Math.floor(runs.length / 2)];
+  const of = (figure: keyof PlainRun): number =>
+    percentile(
+      runs.map((run) => run[figure]),
+      0.5,
+    );
+  return { rate: of('rate'), cpuSeconds: of('cpuSeconds'), databaseCpuSeconds: of('databaseCpuSeconds') };
 }

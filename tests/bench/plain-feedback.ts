@@ -11,6 +11,9 @@ export interface PlainFeedback {
   time: string;
 }
 
+/** How much both take from Kafka at a time: as monitoring's consumer of the topic. */
+export const TAKEN = { sizeMax: 1_000, fetchBytesMax: 1024 * 1024, partitionsConcurrentMax: 6 };
+
 type Query = (sql: string, params: unknown[]) => Promise<unknown>;
 
 export const CREATE_PLAIN_FEEDBACK = `create table if not exists plain_feedback (

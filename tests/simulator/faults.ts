@@ -47,8 +47,8 @@ export interface Plan {
   batches: boolean;
   /** The consumer's own table finds repeats, not the inbox. */
   ownsDuplicates: boolean;
-  /** The consumer takes the pieces of several partitions together. Pinned plans from before do not say. */
-  gathers?: boolean;
+  /** The consumer takes the pieces of several partitions together. */
+  gathers: boolean;
   faults: Fault[];
 }
 

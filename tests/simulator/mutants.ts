@@ -97,7 +97,8 @@ export const MUTANTS: readonly Mutant[] = [
       'runTogether',
       (original) =>
         async function (this: Self, handler: Self, events: Self[]) {
-          return (await original.call(this, handler, events)) ?? { done: events.length };
+          await original.call(this, handler, events);
+          return true;
         },
     ),
   },

@@ -79,7 +79,7 @@ export class World {
       kafka: this.kafka,
       batches: this.plan.batches,
       ownsDuplicates: this.plan.ownsDuplicates,
-      gathers: this.plan.gathers ?? false,
+      gathers: this.plan.gathers,
     });
     this.services[index] = service;
     service.start();

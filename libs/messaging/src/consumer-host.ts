@@ -56,7 +56,10 @@ export class ConsumerHost {
       topics: [...new Set(this.consumer.handlers.map((handler) => handler.topic))].sort(),
       batchSizeMax: this.consumer.batch?.sizeMax ?? BATCH_SIZE_DEFAULT,
       fetchBytesMax: this.consumer.batch?.fetchBytesMax,
-      partitionsConcurrentMax: this.consumer.batch?.partitionsConcurrentMax ?? this.tools.partitionsConcurrentMax,
+      partitionsConcurrentMax: Math.min(
+        this.consumer.batch?.partitionsConcurrentMax ?? this.tools.partitionsConcurrentMax,
+        this.tools.slots.size,
+      ),
       onBatch: (batch) => this.onBatch(batch),
       onFatal: this.tools.onFatal,
     });
@@ -126,8 +129,7 @@ export class ConsumerHost {
       if (other.kind !== 'event' || other.handler !== job.handler) break;
       events.push(other.event);
     }
-    // A partition that is looked through for the event that kills the process goes by itself: with others it would be their death.
-    const alone = !this.gathered || !job.handler.batch || this.guard.isCareful(job.event);
+    const alone = !this.gathered || !job.handler.batch || this.guard.goesAlone(job.event);
     return alone ? this.runner.run(job.handler, events, signal) : this.gathered.run(job.handler, events, signal);
   }
 

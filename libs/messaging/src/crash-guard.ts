@@ -2,6 +2,10 @@
 import type { Database } from '#libs/persistence';
 import type { IncomingMessage } from './broker';
 
+type Place = Pick<IncomingMessage, 'topic' | 'partition'>;
+
+/** Starts at one message after which its partition shares no transaction with others: what may have killed once would take them along. */
+export const ALONE_AFTER_STARTS = 2;
 /** Starts at one message after which the host goes one event at a time, to find the one that kills the process. */
 export const CAREFUL_AFTER_STARTS = 3;
 /** Starts at one message after which that message is put aside unhandled. */
@@ -13,7 +17,7 @@ export const GIVE_UP_AFTER_STARTS = 8;
  * small writes per partition and process start, none later.
  */
 export class CrashGuard {
-  private readonly watched = new Map<string, { careful: boolean }>();
+  private readonly watched = new Map<string, { careful: boolean; alone: boolean }>();
 
   constructor(
     private readonly database: Database,
@@ -33,18 +37,26 @@ export class CrashGuard {
       [this.consumer, message.topic, message.partition, message.offset],
     );
     const starts = row?.starts ?? 1;
-    this.watched.set(place, { careful: state?.careful === true || starts >= CAREFUL_AFTER_STARTS });
+    const careful = state?.careful === true || starts >= CAREFUL_AFTER_STARTS;
+    this.watched.set(place, { careful, alone: careful || starts >= ALONE_AFTER_STARTS });
     return starts;
   }
 
   /** True while this partition is to be taken one event at a time. */
-  isCareful(message: Pick<IncomingMessage, 'topic' | 'partition'>): boolean {
+  isCareful(message: IncomingMessage): boolean {
     return this.watched.get(placeOf(message))?.careful === true;
+  }
+
+  /** True while this partition must not be handled together with others. */
+  goesAlone(message: Place): boolean {
+    return this.watched.get(placeOf(message))?.alone === true;
   }
 
   /** Call when the batch is over and the process still lives. */
   async leave(message: IncomingMessage, starts: number): Promise<void> {
     if (starts === 0) return;
+    const careful = this.isCareful(message);
+    this.watched.set(placeOf(message), { careful, alone: careful });
     await this.database.query('update consumer_progress set starts = 0 where consumer = $1 and topic = $2 and partition = $3', [
       this.consumer,
       message.topic,
@@ -53,6 +65,6 @@ export class CrashGuard {
   }
 }
 
-function placeOf({ topic, partition }: Pick<IncomingMessage, 'topic' | 'partition'>): string {
+function placeOf({ topic, partition }: Place): string {
   return `${topic}/${partition}`;
 }

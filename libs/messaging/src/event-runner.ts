@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { runWithDeadline, type Clock } from '#libs/clock';
-import type { AppError } from '#libs/errors';
+import { toAppError, type AppError } from '#libs/errors';
 import { runInSpan, type Logger } from '#libs/observability';
 import type { Transaction, UnitOfWork } from '#libs/persistence';
 import { classify } from './classify';
@@ -62,20 +62,18 @@ export class EventRunner {
     return { ...second, done: middle + second.done };
   }
 
-  /** One try at events of several partitions in one transaction. Undefined when it failed for a reason that may lie in one of them. */
-  async runTogether(handler: EventHandler, events: ReceivedEvent[]): Promise<RunResult | undefined> {
+  /** One try at events of several partitions in one transaction. False when it failed: for a reason that may lie in one of them. */
+  async runTogether(handler: EventHandler, events: ReceivedEvent[]): Promise<boolean> {
     try {
       await this.attempt(handler, events);
-      return { done: events.length };
+      return true;
     } catch (thrown) {
-      const verdict = classify(thrown);
-      if (verdict.action === 'pause' && !verdict.bounded) return { done: 0, later: verdict };
-      const { code } = verdict.error;
+      const { code } = toAppError(thrown);
       this.tools.logger.warn(
         { consumer: this.consumer, code, events: events.length },
         'gathered batch taken apart after failure',
       );
-      return undefined;
+      return false;
     }
   }
 

@@ -51,14 +51,18 @@ export abstract class EventConsumer {
 export interface BatchBounds {
   /** Events per handler call. */
   sizeMax: number;
-  /** Bytes that one fetch from Kafka brings of a partition (a larger message comes alone). Default 256 KiB. */
+  /**
+   * Bytes that one fetch from Kafka brings of a partition (a larger message comes alone). Default 256 KiB. All partitions together get
+   * at most 10 MiB (kafkajs' `maxBytes`): with more than that waiting, the last ones come only when others run dry.
+   */
   fetchBytesMax?: number;
   /**
    * How long a piece of one partition waits for pieces of others, to be handled with them in one transaction of up to `sizeMax` events.
-   * Default: each partition by itself. For handlers of batches that read no meaning into a partition.
+   * Default: each partition by itself. For handlers of batches that read no meaning into a partition. A handler that hangs holds up
+   * all of the partitions in the transaction, for its time limit.
    */
   gatherMs?: number;
-  /** Partitions at work at the same time. Default: that of the process. */
+  /** Partitions at work at the same time; at most the handlers that run at a time in the process. Default: that of the process. */
   partitionsConcurrentMax?: number;
 }
 

@@ -3,7 +3,6 @@ import { FakeClock } from '#libs/clock';
 import type { EventRunner, RunResult } from './event-runner';
 import type { EventHandler, ReceivedEvent } from './events';
 import { GatheredRuns } from './gathered-runs';
-import { MessagingErrors } from './messaging.errors';
 
 const handler = { topic: 't', batch: true } as EventHandler;
 const piece = (partition: number, count: number): ReceivedEvent[] =>
@@ -14,14 +13,16 @@ const show = (events: readonly ReceivedEvent[]): string =>
 describe('pieces of several partitions', () => {
   let clock: FakeClock;
   let ran: string[];
-  let together: (events: readonly ReceivedEvent[]) => RunResult | undefined;
+  let together: boolean;
   let runs: GatheredRuns;
-  const run = (events: ReceivedEvent[], of = handler): Promise<RunResult> => runs.run(of, events, new AbortController().signal);
+  const abort = { controller: new AbortController() };
+  const run = (events: ReceivedEvent[], of = handler): Promise<RunResult> => runs.run(of, events, abort.controller.signal);
 
   beforeEach(() => {
     clock = new FakeClock();
     ran = [];
-    together = (events) => ({ done: events.length });
+    together = true;
+    abort.controller = new AbortController();
     const runner = {
       run: async (_handler: EventHandler, events: ReceivedEvent[]) => {
         ran.push(`alone ${show(events)}`);
@@ -29,7 +30,7 @@ describe('pieces of several partitions', () => {
       },
       runTogether: async (_handler: EventHandler, events: ReceivedEvent[]) => {
         ran.push(`together ${show(events)}`);
-        return together(events);
+        return together;
       },
     };
     runs = new GatheredRuns(runner as unknown as EventRunner, clock, { sizeMax: 5, gatherMs: 2 });
@@ -69,20 +70,19 @@ describe('pieces of several partitions', () => {
   });
 
   it('that fail together run each by itself: the reason may lie in one of them', async () => {
-    together = () => undefined;
+    together = false;
     const results = [run(piece(0, 2)), run(piece(1, 1))];
     await clock.advance(2);
     expect(await Promise.all(results)).toEqual([{ done: 2 }, { done: 1 }]);
     expect(ran).toEqual(['together 0/0 0/1 1/0', 'alone 0/0 0/1', 'alone 1/0']);
   });
 
-  it('all wait when what they need is away', async () => {
-    const later = { error: MessagingErrors.BROKER_UNAVAILABLE('away'), bounded: false };
-    together = () => ({ done: 0, later });
+  it('do not run by themselves any more when their partitions went away meanwhile', async () => {
+    together = false;
     const results = [run(piece(0, 2)), run(piece(1, 1))];
+    abort.controller.abort();
     await clock.advance(2);
-    const waiting = { done: 0, later };
-    expect(await Promise.all(results)).toEqual([waiting, waiting]);
+    expect(await Promise.all(results)).toEqual([{ done: 0 }, { done: 0 }]);
     expect(ran).toHaveLength(1);
   });
 });

@@ -15,8 +15,8 @@ interface Gathering {
   events: ReceivedEvent[];
   pieces: number;
   full: () => void;
-  /** Undefined: it did not work out together, each piece runs by itself. */
-  outcome: Promise<RunResult | undefined>;
+  /** False: each piece is to run by itself. */
+  done: Promise<boolean>;
 }
 
 /**
@@ -35,8 +35,8 @@ export class GatheredRuns {
 
   async run(handler: EventHandler, events: ReceivedEvent[], signal: AbortSignal): Promise<RunResult> {
     if (events.length >= this.bounds.sizeMax) return this.runner.run(handler, events, signal);
-    const result = await this.join(handler, events).outcome;
-    return result ? { ...result, done: result.later ? 0 : events.length } : this.runner.run(handler, events, signal);
+    if (await this.join(handler, events).done) return { done: events.length };
+    return signal.aborted ? { done: 0 } : this.runner.run(handler, events, signal);
   }
 
   private join(handler: EventHandler, events: ReceivedEvent[]): Gathering {
@@ -53,11 +53,11 @@ export class GatheredRuns {
     let full = (): void => undefined;
     const filled = new Promise<void>((resolve) => (full = resolve));
     const cancel = this.clock.timer(this.bounds.gatherMs, () => this.close(gathering));
-    const outcome = filled.then(() => {
+    const done = filled.then(() => {
       cancel();
       return this.runTogether(gathering);
     });
-    const gathering: Gathering = { handler, events: [], pieces: 0, full, outcome };
+    const gathering: Gathering = { handler, events: [], pieces: 0, full, done };
     return (this.open = gathering);
   }
 
@@ -66,7 +66,7 @@ export class GatheredRuns {
     gathering.full();
   }
 
-  private async runTogether({ handler, events, pieces }: Gathering): Promise<RunResult | undefined> {
-    return pieces === 1 ? undefined : this.runner.runTogether(handler, events);
+  private async runTogether({ handler, events, pieces }: Gathering): Promise<boolean> {
+    return pieces > 1 && (await this.runner.runTogether(handler, events));
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { EachBatchPayload } from 'kafkajs';
 import type { BatchOutcome, MessageBatch } from '../broker';
-import { runKafkaBatch } from './kafka-batch';
+import { runKafkaBatch, type BatchTools } from './kafka-batch';
 import { PositionCommits } from './position-commits';
 
 describe('one fetched batch of Kafka', () => {
   let calls: string[];
   let stale: boolean;
+  let commits: PositionCommits;
   const abort = { controller: new AbortController() };
 
   const payload = (count: number, heartbeat: () => Promise<void> = async () => void calls.push('heartbeat')): EachBatchPayload =>
@@ -34,22 +35,25 @@ describe('one fetched batch of Kafka', () => {
       isStale: () => stale,
     }) as unknown as EachBatchPayload;
 
-  const run = (batch: EachBatchPayload, onBatch: (batch: MessageBatch) => Promise<BatchOutcome>): Promise<void> =>
-    runKafkaBatch(batch, {
-      options: { group: 'g', topics: ['t'], batchSizeMax: 2, partitionsConcurrentMax: 1, onBatch, onFatal: () => undefined },
-      heartbeatMs: 5,
-      signal: abort.controller.signal,
-      pauseFor: (resume, pauseMs) => {
-        calls.push(`for ${pauseMs}`);
-        resume();
-      },
-      now: () => 0,
-      commits: new PositionCommits(),
-    });
+  type OnBatch = (batch: MessageBatch) => Promise<BatchOutcome>;
+
+  const tools = (onBatch: OnBatch, now: () => number = () => 0): BatchTools => ({
+    options: { group: 'g', topics: ['t'], batchSizeMax: 2, partitionsConcurrentMax: 1, onBatch, onFatal: () => undefined },
+    heartbeatMs: 5,
+    signal: abort.controller.signal,
+    pauseFor: (resume, pauseMs) => {
+      calls.push(`for ${pauseMs}`);
+      resume();
+    },
+    now,
+    commits,
+  });
+  const run = (batch: EachBatchPayload, onBatch: OnBatch): Promise<void> => runKafkaBatch(batch, tools(onBatch));
 
   beforeEach(() => {
     calls = [];
     stale = false;
+    commits = new PositionCommits();
     abort.controller = new AbortController();
   });
 
@@ -60,10 +64,58 @@ describe('one fetched batch of Kafka', () => {
 
   it('commits every 50 messages', async () => {
     await run(payload(120), async ({ messages }) => ({ processed: messages.length }));
-    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150', 'commit 200', 'commit 220']);
+    expect(committedOnes()).toEqual(['commit 150', 'commit 200', 'commit 220']);
+  });
+
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const committedOnes = (): string[] => calls.filter((call) => call.startsWith('commit'));
+
+  it('waits for the first position of a partition: what kills the process later must be the first event of the next start', async () => {
+    let answer = (): void => undefined;
+    const batch = payload(6);
+    batch.commitOffsetsIfNecessary = () => new Promise((resolve) => (answer = resolve));
+    const offsets: string[] = [];
+    const running = runKafkaBatch(
+      batch,
+      tools(
+        async ({ messages }) => {
+          offsets.push(messages[0].offset);
+          return { processed: messages.length };
+        },
+        () => (offsets.length === 0 ? 0 : 5_000),
+      ),
+    );
+    await settle();
+    expect(offsets).toEqual(['100']);
+    answer();
+    await settle();
+    expect(offsets).toEqual(['100', '102', '104']);
+    answer();
+    await running;
+  });
+
+  it('has the position of each event before the next one when the host goes event by event', async () => {
+    await run(payload(4), async ({ messages }) => {
+      calls.push(`handle ${messages[0].offset}`);
+      return { processed: 1 };
+    });
+    expect(calls.filter((call) => /^(handle|commit)/.test(call))).toEqual([
+      'handle 100',
+      'commit 101',
+      'handle 101',
+      'commit 102',
+      'handle 102',
+      'commit 103',
+      'handle 103',
+      'commit 104',
+    ]);
   });
 
   it('works on the next piece while a position is committed, one commit at a time, and ends with the last', async () => {
+    await run(payload(1), async () => ({ processed: 1 }));
+    calls = [];
     const waiting: (() => void)[] = [];
     const batch = payload(150);
     batch.commitOffsetsIfNecessary = (offsets) => {
@@ -76,19 +128,16 @@ describe('one fetched batch of Kafka', () => {
       offsets.push(messages[messages.length - 1].offset);
       return { processed: messages.length };
     }).then(() => (ended = true));
-    const settle = async (): Promise<void> => {
-      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    };
     await settle();
     // The first commit has no answer yet: the pieces up to the second one are done, and that one waits.
-    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150']);
+    expect(committedOnes()).toEqual(['commit 150']);
     expect(offsets.at(-1)).toBe('199');
     waiting[0]();
     await settle();
-    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 150', 'commit 200']);
+    expect(committedOnes()).toEqual(['commit 150', 'commit 200']);
     waiting[1]();
     await settle();
-    expect(calls.filter((call) => call.startsWith('commit')).at(-1)).toBe('commit 250');
+    expect(committedOnes().at(-1)).toBe('commit 250');
     expect(ended).toBe(false);
     waiting[2]();
     await running;
@@ -96,6 +145,7 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('hands a commit that fails to kafkajs, and begins no further piece once it knows', async () => {
+    await run(payload(1), async () => ({ processed: 1 }));
     const batch = payload(150);
     batch.commitOffsetsIfNecessary = () => Promise.reject(new Error('not a member any more'));
     let handled = 0;
@@ -109,6 +159,7 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('leaves no commit behind when the group rebalances', async () => {
+    await run(payload(1), async () => ({ processed: 1 }));
     let beats = 0;
     const batch = payload(150, async () => {
       beats += 1;
@@ -145,7 +196,7 @@ describe('one fetched batch of Kafka', () => {
       abort.controller.abort();
       return { processed: 1 };
     });
-    expect(calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 101']);
+    expect(committedOnes()).toEqual(['commit 101']);
   });
 
   it('beats while a handler is slow, and hands the rebalance that a beat finds to kafkajs', async () => {

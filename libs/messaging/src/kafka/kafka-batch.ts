@@ -44,7 +44,11 @@ export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools
         break;
       }
       await payload.heartbeat();
-      if (progress.isDue()) await progress.commit();
+      const oneByOne = outcome.processed < piece.length;
+      if (oneByOne || progress.isDue()) await progress.commit();
+      // The crash guard knows an event that kills the process by its being the first one after a start. So the position stands before
+      // the next event where the host goes event by event to find it, and before the second piece of a partition.
+      if (oneByOne || !progress.hasBegun()) await progress.committed();
     }
     await progress.commit();
   } finally {
@@ -98,6 +102,12 @@ class Progress {
     // Never consumer.commitOffsets() here: after an eviction it raises an error that kafkajs does not retry.
     this.committing = this.tools.commits.commit(position, (offsets) => this.payload.commitOffsetsIfNecessary(offsets));
     this.committing.catch(() => (this.refused = true));
+  }
+
+  /** Kafka has taken a position of this partition. */
+  hasBegun(): boolean {
+    const { topic, partition } = this.payload.batch;
+    return this.tools.commits.hasBegun(topic, partition);
   }
 
   /** Rejects with what Kafka had against the last position. */

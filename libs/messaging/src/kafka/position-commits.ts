@@ -16,6 +16,7 @@ type Send = (offsets: OffsetsByTopicPartition) => Promise<void>;
  */
 export class PositionCommits {
   private readonly waiting = new Map<string, Position>();
+  private readonly begun = new Set<string>();
   private next?: Promise<void>;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -29,16 +30,22 @@ export class PositionCommits {
     return this.next;
   }
 
+  /** Kafka has taken a position of this partition from this consumer. */
+  hasBegun(topic: string, partition: number): boolean {
+    return this.begun.has(`${topic}/${partition}`);
+  }
+
   private async sendNext(send: Send): Promise<void> {
     await this.last;
     // Pieces that were handled in one transaction come here in the same turn.
     await new Promise((resolve) => setImmediate(resolve));
-    const positions = [...this.waiting.values()];
+    const positions = [...this.waiting];
     this.waiting.clear();
     this.next = undefined;
-    const sent = send({ topics: byTopic(positions) });
+    const sent = send({ topics: byTopic(positions.map(([, position]) => position)) });
     this.last = sent.catch(() => undefined);
-    return sent;
+    await sent;
+    for (const [place] of positions) this.begun.add(place);
   }
 }
 

@@ -6,12 +6,16 @@ import { Moved, startRig } from './rig';
 
 export interface ConsumerOrder {
   database: string;
-  eventLog: string;
+  /** Either the event log or Kafka. */
+  eventLog?: string;
+  kafka?: string[];
   /** An event with this number ends the process in the middle of its transaction, every time. */
   deadlyNumber?: number;
   /** Time between the effect and its commit. */
   handlerMs: number;
   leadSilenceMsMax?: number;
+  /** Of Kafka: how long a dead member keeps its partitions. */
+  sessionTimeoutMs?: number;
 }
 
 async function main(): Promise<void> {
@@ -22,8 +26,9 @@ async function main(): Promise<void> {
     await delay(order.handlerMs);
     tx.afterCommit(() => process.stdout.write(`handled ${event.data.n}\n`));
   });
-  const rig = await startRig({ database: order.database, eventLog: order.eventLog }, [handler], {
+  const rig = await startRig({ database: order.database, eventLog: order.eventLog, kafka: order.kafka }, [handler], {
     leadSilenceMsMax: order.leadSilenceMsMax,
+    sessionTimeoutMs: order.sessionTimeoutMs,
   });
   process.stdout.write('ready\n');
   process.once('SIGTERM', () => {

@@ -50,7 +50,7 @@ export interface Rig {
 export async function startRig(
   urls: { database: string; eventLog?: string; kafka?: string[] },
   handlers: EventHandler[],
-  options: Partial<MessagingOptions> & { group?: string; batch?: BatchBounds } = {},
+  options: Partial<MessagingOptions> & { group?: string; batch?: BatchBounds; sessionTimeoutMs?: number } = {},
 ): Promise<Rig> {
   const logger = silentLogger();
   const clock = new SystemClock();
@@ -71,7 +71,7 @@ export async function startRig(
           brokers: urls.kafka,
           service: 'spec',
           logger,
-          timings: { sessionTimeoutMs: 6_000, heartbeatMs: 500, fetchWaitMs: 100 },
+          timings: { sessionTimeoutMs: options.sessionTimeoutMs ?? 6_000, heartbeatMs: 500, fetchWaitMs: 100 },
         });
   const messaging = new Messaging({
     service: 'spec',

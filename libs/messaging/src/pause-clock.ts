@@ -2,6 +2,7 @@
 import type { AppError } from '#libs/errors';
 import type { Clock } from '#libs/clock';
 import type { IncomingMessage } from './broker';
+import { placeOf } from './place-of';
 
 const PAUSE_MS_FIRST = 100;
 const PAUSE_MS_MAX = 30_000;
@@ -55,8 +56,4 @@ export class PauseClock {
     const pauseMs = Math.min(PAUSE_MS_MAX, error.retryAfterMs ?? backOffMs) * (0.75 + this.random() / 2);
     return { pauseMs, attempts: trouble.attempts, expired: waitedMs > this.boundedMsMax };
   }
-}
-
-function placeOf({ topic, partition }: IncomingMessage): string {
-  return `${topic}/${partition}`;
 }

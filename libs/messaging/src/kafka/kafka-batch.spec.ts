@@ -37,7 +37,7 @@ describe('one fetched batch of Kafka', () => {
 
   type OnBatch = (batch: MessageBatch) => Promise<BatchOutcome>;
 
-  const tools = (onBatch: OnBatch, now: () => number = () => 0): BatchTools => ({
+  const tools = (onBatch: OnBatch): BatchTools => ({
     options: { group: 'g', topics: ['t'], batchSizeMax: 2, partitionsConcurrentMax: 1, onBatch, onFatal: () => undefined },
     heartbeatMs: 5,
     signal: abort.controller.signal,
@@ -45,10 +45,16 @@ describe('one fetched batch of Kafka', () => {
       calls.push(`for ${pauseMs}`);
       resume();
     },
-    now,
+    now: () => 0,
     commits,
   });
   const run = (batch: EachBatchPayload, onBatch: OnBatch): Promise<void> => runKafkaBatch(batch, tools(onBatch));
+
+  /** The partition has a position on Kafka already. */
+  const begin = async (): Promise<void> => {
+    await run(payload(1), async () => ({ processed: 1 }));
+    calls = [];
+  };
 
   beforeEach(() => {
     calls = [];
@@ -58,11 +64,13 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('resolves piece by piece, beats in between, and commits at the end', async () => {
+    await begin();
     await run(payload(3), async ({ messages }) => ({ processed: messages.length }));
     expect(calls).toEqual(['resolve 101', 'heartbeat', 'resolve 102', 'heartbeat', 'commit 103']);
   });
 
   it('commits every 50 messages', async () => {
+    await begin();
     await run(payload(120), async ({ messages }) => ({ processed: messages.length }));
     expect(committedOnes()).toEqual(['commit 150', 'commit 200', 'commit 220']);
   });
@@ -77,16 +85,10 @@ describe('one fetched batch of Kafka', () => {
     const batch = payload(6);
     batch.commitOffsetsIfNecessary = () => new Promise((resolve) => (answer = resolve));
     const offsets: string[] = [];
-    const running = runKafkaBatch(
-      batch,
-      tools(
-        async ({ messages }) => {
-          offsets.push(messages[0].offset);
-          return { processed: messages.length };
-        },
-        () => (offsets.length === 0 ? 0 : 5_000),
-      ),
-    );
+    const running = run(batch, async ({ messages }) => {
+      offsets.push(messages[0].offset);
+      return { processed: messages.length };
+    });
     await settle();
     expect(offsets).toEqual(['100']);
     answer();
@@ -114,8 +116,7 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('works on the next piece while a position is committed, one commit at a time, and ends with the last', async () => {
-    await run(payload(1), async () => ({ processed: 1 }));
-    calls = [];
+    await begin();
     const waiting: (() => void)[] = [];
     const batch = payload(150);
     batch.commitOffsetsIfNecessary = (offsets) => {
@@ -145,7 +146,7 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('hands a commit that fails to kafkajs, and begins no further piece once it knows', async () => {
-    await run(payload(1), async () => ({ processed: 1 }));
+    await begin();
     const batch = payload(150);
     batch.commitOffsetsIfNecessary = () => Promise.reject(new Error('not a member any more'));
     let handled = 0;
@@ -159,7 +160,7 @@ describe('one fetched batch of Kafka', () => {
   });
 
   it('leaves no commit behind when the group rebalances', async () => {
-    await run(payload(1), async () => ({ processed: 1 }));
+    await begin();
     let beats = 0;
     const batch = payload(150, async () => {
       beats += 1;

@@ -44,11 +44,11 @@ export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools
         break;
       }
       await payload.heartbeat();
-      const oneByOne = outcome.processed < piece.length;
-      if (oneByOne || progress.isDue()) await progress.commit();
       // The crash guard knows an event that kills the process by its being the first one after a start. So the position stands before
       // the next event where the host goes event by event to find it, and before the second piece of a partition.
-      if (oneByOne || !progress.hasBegun()) await progress.committed();
+      const mustStand = outcome.processed < piece.length || !progress.hasBegun();
+      if (mustStand || progress.isDue()) await progress.commit();
+      if (mustStand) await progress.committed();
     }
     await progress.commit();
   } finally {
@@ -106,8 +106,7 @@ class Progress {
 
   /** Kafka has taken a position of this partition. */
   hasBegun(): boolean {
-    const { topic, partition } = this.payload.batch;
-    return this.tools.commits.hasBegun(topic, partition);
+    return this.tools.commits.hasBegun(this.payload.batch);
   }
 
   /** Rejects with what Kafka had against the last position. */

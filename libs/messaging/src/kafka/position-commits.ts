@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { OffsetsByTopicPartition } from 'kafkajs';
+import { placeOf, type Place } from '../place-of';
 
 /** Where to go on: the offset after the last message that is done. */
-export interface Position {
-  topic: string;
-  partition: number;
+export interface Position extends Place {
   offset: string;
 }
 
@@ -25,14 +24,14 @@ export class PositionCommits {
    * of this consumer. A later position of a partition stands for an earlier one that was not sent yet.
    */
   commit(position: Position, send: Send): Promise<void> {
-    this.waiting.set(`${position.topic}/${position.partition}`, position);
+    this.waiting.set(placeOf(position), position);
     this.next ??= this.sendNext(send);
     return this.next;
   }
 
   /** Kafka has taken a position of this partition from this consumer. */
-  hasBegun(topic: string, partition: number): boolean {
-    return this.begun.has(`${topic}/${partition}`);
+  hasBegun(place: Place): boolean {
+    return this.begun.has(placeOf(place));
   }
 
   private async sendNext(send: Send): Promise<void> {

@@ -13,8 +13,13 @@ import { SubmitFeedback } from './submit-feedback';
 export class FeedbackConsumer extends EventConsumer {
   readonly group = 'monitoring.feedback';
   // A fetch is handled as a whole before the next: with several batches of each partition in it nobody waits for the slowest, and what
-  // little traffic leaves in the six partitions goes together.
-  override readonly batch = { sizeMax: 1_000, fetchBytesMax: 1024 * 1024, gatherMs: 2, partitionsConcurrentMax: 6 };
+  // little traffic leaves in the partitions goes together.
+  override readonly batch = {
+    sizeMax: 1_000,
+    fetchBytesMax: 1024 * 1024,
+    gatherMs: 2,
+    partitionsConcurrentMax: Topics.feedbackInput.partitions,
+  };
   // The table of feedback is unique by workspace, source and event id, and raters, days and the outbox follow what was inserted.
   readonly handlers = [onRawBatch(Topics.feedbackInput.name, (events, tx) => this.handle(events, tx), { ownsDuplicates: true })];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Events, gateway } from '#libs/contracts';
+import { Events, gateway, Topics } from '#libs/contracts';
 import { EventConsumer, MessagingErrors, onBatch, type ReceivedEvent } from '#libs/messaging';
 import type { Inference } from './inferences.repository';
 import { inputKeyOf } from './normalise-input';
@@ -15,7 +15,7 @@ const ARMS: Partial<Record<gateway.Arm, string>> = {
 @Injectable()
 export class InferencesConsumer extends EventConsumer {
   readonly group = 'monitoring.inferences';
-  override readonly batch = { sizeMax: 500, gatherMs: 2, partitionsConcurrentMax: 6 };
+  override readonly batch = { sizeMax: 500, gatherMs: 2, partitionsConcurrentMax: Topics.gatewayInference.partitions };
   readonly handlers = [
     onBatch(Events.InferenceCompleted, (events, tx) => this.recordInferences.execute(tx, events.map(toInference))),
   ];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { eventually } from './eventually';
+export { orInterrupted } from './or-interrupted';
 export { createTestDatabase, dropTestDatabase, testDatabaseUrl, useTestDatabase } from './test-database';
 export type { TestDatabase } from './test-database';
 export { projectRoot } from './project-root';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { orInterrupted } from '#libs/testing';
 import type { RecipeRow } from '../recipes/recipe-rows';
 import { countTokens } from './count-tokens';
 import { distributionOf, NumberList } from './distributions';
@@ -51,9 +52,8 @@ describe('distributionOf', () => {
 describe('countTokens', () => {
   it('takes special tokens as text and does not hang on an unbroken run', () => {
     expect(countTokens('hello <|endoftext|> world').tokens).toBeGreaterThan(5);
-    const start = performance.now();
-    expect(countTokens('a'.repeat(200_000))).toEqual({ tokens: expect.any(Number), exact: false });
-    expect(performance.now() - start).toBeLessThan(3_000);
+    const unbroken = 'a'.repeat(2_000_000);
+    expect(orInterrupted(() => countTokens(unbroken))).toEqual({ tokens: expect.any(Number), exact: false });
   });
 });
 

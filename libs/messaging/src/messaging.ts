@@ -41,6 +41,8 @@ export interface MessagingOptions {
   laterSecondsMax?: number;
   /** How long the relay's leader may be silent before another process takes over. Default 15 s. */
   leadSilenceMsMax?: number;
+  /** How often the outbox is looked at without a notice. Default 5 s, 1 s while events wait that the broker refused. */
+  outboxPollMs?: number;
   /** How often replayed dead letters are looked for. Default 5 s. */
   replayPollMs?: number;
   random?: () => number;
@@ -75,9 +77,18 @@ export class Messaging {
   constructor(private readonly options: MessagingOptions) {
     const { service, build, clock, ids, logger, broker, databaseUrl, metrics } = options;
     this.figures = messagingMetrics(metrics);
-    const { leadSilenceMsMax } = options;
+    const { leadSilenceMsMax, outboxPollMs: pollMs } = options;
     const openSession = options.openSession ?? pgSessions(databaseUrl);
-    this.relay = new OutboxRelay({ openSession, service, broker, clock, logger, metrics: this.figures, leadSilenceMsMax });
+    this.relay = new OutboxRelay({
+      openSession,
+      service,
+      broker,
+      clock,
+      logger,
+      metrics: this.figures,
+      leadSilenceMsMax,
+      pollMs,
+    });
     this.waker = new OutboxWaker(options.database, this.relay, logger, clock);
     this.publisher = new OutboxPublisher({ service, build, clock, ids, wake: () => this.waker.wake() });
     this.letters = new PgDeadLetters(options.database, {

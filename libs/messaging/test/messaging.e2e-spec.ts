@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { AppError, CommonErrors } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
 import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
-import { eventLogMigrations, on, onBatch, onRaw, type EventHandler, type MessagingOptions, type ReceivedEvent } from '../src';
-import { Moved, startRig, type Counted, type Rig } from './rig';
+import { eventLogMigrations, on, onBatch, onRaw, type EventHandler, type ReceivedEvent } from '../src';
+import { Moved, startRig, type Counted, type Rig, type RigOptions } from './rig';
 
 jest.setTimeout(60_000);
 
@@ -16,7 +16,7 @@ describe('messaging on the event log', () => {
   let rig: Rig | undefined;
   const seen: ReceivedEvent<Counted>[] = [];
 
-  const start = async (handlers: EventHandler[], options: Partial<MessagingOptions> = {}): Promise<Rig> => {
+  const start = async (handlers: EventHandler[], options: RigOptions = {}): Promise<Rig> => {
     rig = await startRig({ database: database.url, eventLog }, handlers, { ...options });
     return rig;
   };
@@ -45,7 +45,8 @@ describe('messaging on the event log', () => {
   });
 
   it('delivers what was committed, with its attributes, and nothing that was rolled back', async () => {
-    const { messaging, persistence, publish } = await start([on(Moved, record)]);
+    // Woken, not polled: a poll would come ten minutes later.
+    const { messaging, persistence, publish } = await start([on(Moved, record)], { outboxPollMs: 600_000, logPollMs: 600_000 });
     const rolledBack = persistence.unitOfWork.run(async (tx) => {
       await messaging.publisher.publish(tx, Moved, {
         workspace: 'team-a',
@@ -56,10 +57,8 @@ describe('messaging on the event log', () => {
       throw new Error('no');
     });
     await expect(rolledBack).rejects.toThrow('no');
-    const started = performance.now();
     await publish('champion', 7);
-    await eventually(() => seen.length === 1);
-    expect(performance.now() - started).toBeLessThan(900); // woken, not polled
+    await eventually(() => seen.length === 1, { timeoutMs: 30_000 });
     expect(seen[0]).toMatchObject({
       source: 'millrace/spec',
       type: 'millrace.spec.moved.v1',
@@ -157,10 +156,8 @@ describe('messaging on the event log', () => {
     await start([on(Moved, async (event, tx) => (event.data.n === 1 ? new Promise<void>(() => undefined) : record(event, tx)))], {
       handlerSecondsMax: 0.2,
     });
-    const started = performance.now();
     await rig?.publish('a', 1, 2);
     await eventually(() => seen.length === 1, { timeoutMs: 10_000 });
-    expect(performance.now() - started).toBeLessThan(5_000);
     expect(await letters()).toMatchObject([{ code: 'MESSAGING.HANDLER_TIMEOUT', attempts: 2 }]);
   });
 

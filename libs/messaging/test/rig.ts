@@ -47,10 +47,18 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
+export interface RigOptions extends Partial<MessagingOptions> {
+  group?: string;
+  batch?: BatchBounds;
+  sessionTimeoutMs?: number;
+  /** How often the event log is looked at without a notice. */
+  logPollMs?: number;
+}
+
 export async function startRig(
   urls: { database: string; eventLog?: string; kafka?: string[] },
   handlers: EventHandler[],
-  options: Partial<MessagingOptions> & { group?: string; batch?: BatchBounds; sessionTimeoutMs?: number } = {},
+  options: RigOptions = {},
 ): Promise<Rig> {
   const logger = silentLogger();
   const clock = new SystemClock();
@@ -65,7 +73,7 @@ export async function startRig(
           logger,
           leaseMs: 1_500,
           heartbeatMs: 300,
-          pollMs: 500,
+          pollMs: options.logPollMs ?? 500,
         })
       : new KafkaBroker({
           brokers: urls.kafka,

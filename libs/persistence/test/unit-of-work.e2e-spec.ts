@@ -73,12 +73,10 @@ describe('unit of work', () => {
   });
 
   it('ends a statement when the deadline of the call passes', async () => {
-    const started = performance.now();
-    const slow = runWithDeadline(new Date(Date.now() + 200), () => database.uow.run((tx) => tx.query('select pg_sleep(5)')));
+    const slow = runWithDeadline(new Date(Date.now() + 200), () => database.uow.run((tx) => tx.query('select pg_sleep(600)')));
     await expect(slow).rejects.toMatchObject({ code: 'PERSISTENCE.STATEMENT_TIMEOUT', kind: 'deadline' });
-    const alone = runWithDeadline(new Date(Date.now() + 200), () => database.db.query('select pg_sleep(5)'));
+    const alone = runWithDeadline(new Date(Date.now() + 200), () => database.db.query('select pg_sleep(600)'));
     await expect(alone).rejects.toMatchObject({ code: 'PERSISTENCE.STATEMENT_TIMEOUT' });
-    expect(performance.now() - started).toBeLessThan(3_000);
   });
 
   it('fails in bounded time with a code when the pool is used up', async () => {

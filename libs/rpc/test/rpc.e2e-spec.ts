@@ -79,11 +79,9 @@ describe('rpc', () => {
   });
 
   it.each(['hang', 'ignore'])('ends a call at its deadline when the handler would %s', async (name) => {
-    const start = performance.now();
     await expect(client.createDataset(create(name), { ...settings, deadlineMs: 150 })).rejects.toMatchObject({
       code: 'COMMON.DEADLINE',
     });
-    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it.each(['late', 'hang', 'ignore'])('tells the log of a call that ran out of time (%s), by its request id', async (name) => {

@@ -182,7 +182,7 @@ describe('hostile HTTP requests', () => {
     const started = Date.now();
     const answer = await raw('GET /version HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     expect(statusOf(answer)).toBe(408);
-    // Ten seconds, and five until the next look at the connections.
-    expect(Date.now() - started).toBeLessThan(16_000);
+    // Ten seconds, and five until the next look at the connections; Node's own patience is 60 s.
+    expect(Date.now() - started).toBeLessThan(40_000);
   }, 70_000);
 });

@@ -167,7 +167,7 @@ describe('a local platform', () => {
     if (!before) throw new Error('no registry process was found below the launcher');
     process.kill(before.pid, 'SIGKILL');
     await platform.program.said('registry was killed by SIGKILL; restart in 500 ms', 5_000);
-    await eventually(() => isReady(platform, 'registry'), { timeoutMs: 20_000, intervalMs: 100 });
+    await eventually(() => isReady(platform, 'registry'), { intervalMs: 100 });
     expect(find()?.pid).not.toBe(before.pid);
   });
 
@@ -177,7 +177,7 @@ describe('a local platform', () => {
     if (!postmaster) throw new Error('no Postgres was found below the launcher');
     process.kill(postmaster.pid, 'SIGKILL');
     await platform.program.said('Postgres is back', 30_000);
-    for (const name of processNames) await eventually(() => isReady(platform, name), { timeoutMs: 20_000, intervalMs: 100 });
+    for (const name of processNames) await eventually(() => isReady(platform, name), { intervalMs: 100 });
     expect(await dataset()).toEqual({ status: 200, rows: 2 });
     expect(stillRunning(services)).toHaveLength(processNames.length);
   });
@@ -187,7 +187,7 @@ describe('a local platform', () => {
     expect(before.filter(({ command }) => command.includes('postgres')).length).toBeGreaterThan(0);
     expect(before.filter(({ command }) => command.includes('/services/')).length).toBe(processNames.length);
     platform.program.kill('SIGKILL');
-    await eventually(() => expect(stillRunning(before)).toEqual([]), { timeoutMs: 25_000, intervalMs: 100 });
+    await eventually(() => expect(stillRunning(before)).toEqual([]), { intervalMs: 100 });
     platform = await LaunchedPlatform.start([], {}, home);
     expect(await dataset()).toEqual({ status: 200, rows: 2 });
   });

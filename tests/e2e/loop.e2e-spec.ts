@@ -129,7 +129,7 @@ describe('the loop on the embedded broker, with identity on', () => {
       },
       { timeoutMs: 10_000 },
     );
-    await eventually(() => read('monitoring', `/api/v1/inferences/${inferenceId}`), { timeoutMs: 30_000 });
+    await eventually(() => read('monitoring', `/api/v1/inferences/${inferenceId}`));
     await write('monitoring', '/api/v1/feedback', {
       target: { kind: 'inference', id: inferenceId },
       metric: 'correct',
@@ -137,7 +137,7 @@ describe('the loop on the embedded broker, with identity on', () => {
       rater: { id: 'canary-rater', kind: 'human_end_user' },
     });
     await write('registry', `/api/v1/models/${found.model}/aliases/canary/moves`, { version: 1, reason: 'looking for secrets' });
-    await eventually(async () => expect(await eventsAbout(inferenceId, '"canary"')).toEqual([true, true]), { timeoutMs: 30_000 });
+    await eventually(async () => expect(await eventsAbout(inferenceId, '"canary"')).toEqual([true, true]));
   }, 90_000);
 
   async function write(name: ProcessName, path: string, body: unknown): Promise<void> {

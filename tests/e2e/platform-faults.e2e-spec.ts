@@ -146,7 +146,7 @@ describe('a platform whose Postgres goes away and comes back', () => {
         control.acknowledged += 1;
       }
     })();
-    await eventually(() => control.acknowledged >= 20, { timeoutMs: 10_000 });
+    await eventually(() => control.acknowledged >= 20);
     const last = await upload('last-before-the-crash');
     const { port } = server;
     await server.stop({ mode: 'immediate' });
@@ -155,7 +155,7 @@ describe('a platform whose Postgres goes away and comes back', () => {
     const acknowledgedBefore = control.acknowledged;
     server = await startEmbeddedPostgres({ directory, port });
     await eventually(allReady, { timeoutMs: 40_000, intervalMs: 200 });
-    await eventually(() => control.acknowledged >= acknowledgedBefore + 20, { timeoutMs: 20_000 });
+    await eventually(() => control.acknowledged >= acknowledgedBefore + 20);
     control.stop = true;
     await writer;
     expect([...refusals]).toEqual([503]);

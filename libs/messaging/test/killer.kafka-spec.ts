@@ -27,7 +27,7 @@ describe('an event on Kafka that kills every process that touches it', () => {
   };
   const dies = async (): Promise<void> => {
     const child = spawn();
-    await eventually(() => !child.isRunning, { timeoutMs: 30_000 });
+    await eventually(() => !child.isRunning);
   };
   /** As if that many processes had died there. */
   const died = (starts: number) => database.db.query('update consumer_progress set starts = $1', [starts]);

@@ -84,9 +84,9 @@ describe('processes that are killed', () => {
     frozen.signal('SIGSTOP');
     await spawnConsumer({ handlerMs: 1 });
     // The frozen one holds row locks of its open transaction until Postgres ends it or it wakes: so it wakes, late.
-    await eventually(async () => (await effects()).length >= 4, { timeoutMs: 30_000 });
+    await eventually(async () => (await effects()).length >= 4);
     frozen.signal('SIGCONT');
-    await eventually(async () => expect(await effects()).toHaveLength(8), { timeoutMs: 30_000 });
+    await eventually(async () => expect(await effects()).toHaveLength(8));
     for (const key of KEYS) expect((await effects()).filter((row) => row.key === key).map(({ n }) => n)).toEqual([1, 2]);
   });
 
@@ -94,10 +94,10 @@ describe('processes that are killed', () => {
     await publisher.publish('a', 1, 2, 3);
     // Six deaths are on record; the next start takes one event at a time, the one after gives the message up.
     const first = await spawnConsumer({ deadlyNumber: 1 });
-    await eventually(() => !first.isRunning, { timeoutMs: 20_000 });
+    await eventually(() => !first.isRunning);
     await database.db.query('update consumer_progress set starts = 6');
     const second = await spawnConsumer({ deadlyNumber: 1 });
-    await eventually(() => !second.isRunning, { timeoutMs: 20_000 });
+    await eventually(() => !second.isRunning);
     const third = await spawnConsumer({ deadlyNumber: 1 });
     await third.said('handled 3');
     expect((await effects()).map(({ n }) => n)).toEqual([2, 3]);
@@ -115,6 +115,6 @@ describe('processes that are killed', () => {
     const done = (await effects()).length;
     expect(done).toBeGreaterThan(0);
     await spawnConsumer();
-    await eventually(async () => expect(await effects()).toHaveLength(40), { timeoutMs: 30_000 });
+    await eventually(async () => expect(await effects()).toHaveLength(40));
   });
 });

@@ -58,7 +58,7 @@ describe('messaging on the event log', () => {
     });
     await expect(rolledBack).rejects.toThrow('no');
     await publish('champion', 7);
-    await eventually(() => seen.length === 1, { timeoutMs: 30_000 });
+    await eventually(() => seen.length === 1);
     expect(seen[0]).toMatchObject({
       source: 'millrace/spec',
       type: 'millrace.spec.moved.v1',
@@ -157,7 +157,7 @@ describe('messaging on the event log', () => {
       handlerSecondsMax: 0.2,
     });
     await rig?.publish('a', 1, 2);
-    await eventually(() => seen.length === 1, { timeoutMs: 10_000 });
+    await eventually(() => seen.length === 1);
     expect(await letters()).toMatchObject([{ code: 'MESSAGING.HANDLER_TIMEOUT', attempts: 2 }]);
   });
 
@@ -170,7 +170,7 @@ describe('messaging on the event log', () => {
       }),
     ]);
     await rig?.publish('a', 1, 2, 3);
-    await eventually(() => seen.length === 3, { timeoutMs: 15_000 });
+    await eventually(() => seen.length === 3);
     expect(numbers()).toEqual([1, 2, 3]);
     expect(seen[1]?.attempt).toBe(4);
     expect(await letters()).toEqual([]);
@@ -182,7 +182,7 @@ describe('messaging on the event log', () => {
       laterSecondsMax: 0.5,
     });
     await rig?.publish('a', 1, 2);
-    await eventually(() => seen.length === 1, { timeoutMs: 15_000 });
+    await eventually(() => seen.length === 1);
     expect(await letters()).toMatchObject([{ code: 'MESSAGING.RETRIES_EXHAUSTED' }]);
   });
 
@@ -296,7 +296,7 @@ describe('messaging on the event log', () => {
     } finally {
       await second.stop();
     }
-    await eventually(() => leader(first), { timeoutMs: 10_000 });
+    await eventually(() => leader(first));
     await first.publish('a', 2);
     await eventually(() => seen.length === 2);
   });

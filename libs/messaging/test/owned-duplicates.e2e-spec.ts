@@ -54,7 +54,7 @@ describe('a handler that owns its duplicates', () => {
   /** Everything sent so far was handled: a last event shows. */
   const settled = async (last: string): Promise<void> => {
     await send(last);
-    await eventually(async () => expect(await effects()).toContain(Number(last.replace(/\D/g, ''))), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await effects()).toContain(Number(last.replace(/\D/g, ''))));
   };
 
   beforeAll(async () => {

@@ -18,14 +18,14 @@ describe('the relay', () => {
       database.db.query<{ pid: number }>(
         "select pid from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and datname = current_database()",
       );
-    await eventually(async () => (await leaders()).length === 1, { timeoutMs: 20_000 });
+    await eventually(async () => (await leaders()).length === 1);
     const before = await leaders();
     const other = await startRig({ database: database.url, eventLog }, [], { group: 'spec.nobody' });
     try {
       frozen.signal('SIGSTOP');
       await other.publish('a', 1, 2, 3);
       const unsent = () => database.db.query('select 1 from outbox where published_at is null');
-      await eventually(async () => (await unsent()).length === 0, { timeoutMs: 30_000 });
+      await eventually(async () => (await unsent()).length === 0);
       const after = await leaders();
       expect(after).toHaveLength(1);
       expect(after).not.toEqual(before);
@@ -33,7 +33,7 @@ describe('the relay', () => {
       await other.publish('a', 4);
       const numbers = async () =>
         (await database.db.query<{ n: number }>('select n from effects order by seq')).map(({ n }) => n);
-      await eventually(async () => expect(await numbers()).toEqual([1, 2, 3, 4]), { timeoutMs: 30_000 });
+      await eventually(async () => expect(await numbers()).toEqual([1, 2, 3, 4]));
       expect(await leaders()).toEqual(after);
     } finally {
       await frozen.kill();
@@ -58,7 +58,7 @@ describe('the relay', () => {
          select workspace, new_id, topic, aggregatetype, 'c', type, payload, headers || jsonb_build_object('ce_id', new_id)
            from (select *, gen_random_uuid() as new_id from outbox where aggregateid = 'b' limit 1) as copied`,
       );
-      await eventually(() => expect(seen).toHaveLength(before + 1), { timeoutMs: 20_000 });
+      await eventually(() => expect(seen).toHaveLength(before + 1));
     } finally {
       await rig.stop();
       await dropTestDatabase(eventLog);

@@ -38,7 +38,7 @@ describe('events of several workspaces', () => {
     await send('team-a', 3);
     await send('team-b', 4);
     await send('team-c', 5);
-    await eventually(async () => (await effects()).some(({ n }) => n === 5), { timeoutMs: 20_000 });
+    await eventually(async () => (await effects()).some(({ n }) => n === 5));
     const same = { source: '/app', id: 'same' };
     expect(await effects()).toEqual([
       { ...same, workspace: 'team-b', n: 1 },

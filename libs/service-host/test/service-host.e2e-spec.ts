@@ -83,7 +83,7 @@ describe('a hosted service', () => {
         data: { name: 'team-a', createdBy: 'spec' },
       }),
     );
-    await eventually(async () => (await get(things, { 'x-millrace-workspace': 'team-a' })).status === 200, { timeoutMs: 15_000 });
+    await eventually(async () => (await get(things, { 'x-millrace-workspace': 'team-a' })).status === 200);
   });
 });
 
@@ -134,7 +134,7 @@ describe('starting', () => {
     expect(checks.database).not.toBe('ok');
     expect((await get(`${running.baseUrl}/health/live`)).status).toBe(200);
     await runMigrations({ databaseUrl, service: 'spec-host', migrations: [...persistenceMigrations, ...messagingMigrations] });
-    await eventually(async () => (await get(`${running.baseUrl}/health/ready`)).status === 200, { timeoutMs: 10_000 });
+    await eventually(async () => (await get(`${running.baseUrl}/health/ready`)).status === 200);
     expect(await running.close()).toBe(true);
     await dropTestDatabase(databaseUrl);
   }, 30_000);
@@ -153,7 +153,7 @@ describe('stopping', () => {
     });
     const running = await startService({ ...options, settings });
     const slow = fetch(`${running.baseUrl}/api/v1/things/slow`);
-    await eventually(() => Promise.resolve(release !== undefined), { timeoutMs: 5000 });
+    await eventually(() => Promise.resolve(release !== undefined));
     const stopped = running.close();
     await eventually(
       async () =>

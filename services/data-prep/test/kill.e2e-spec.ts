@@ -44,7 +44,7 @@ describe('a killed process', () => {
     baseUrl =
       /http:\/\/127\.0\.0\.1:\d+/.exec(started.output)?.[0] ??
       `http://127.0.0.1:${/"httpPort":([1-9]\d+)/.exec(started.output)?.[1]}`;
-    await eventually(async () => (await fetch(`${baseUrl}/health/ready`)).ok, { timeoutMs: 30_000 });
+    await eventually(async () => (await fetch(`${baseUrl}/health/ready`)).ok);
     return started;
   }
 
@@ -58,13 +58,13 @@ describe('a killed process', () => {
     const version = ingestion.add('raw', ROWS);
     ingestion.hangExports = 1;
     const { id } = await ask('/api/v1/recipe-runs', { recipeText: RECIPE, inputVersion: version.id, outputDataset: 'out' });
-    await eventually(() => ingestion.exportsStarted === 1, { timeoutMs: 15_000 });
+    await eventually(() => ingestion.exportsStarted === 1);
     await first.kill();
 
     ingestion.hangUploads = 1;
     const second = await start();
     // The first output is committed in ingestion, and the process dies before it hears of it.
-    await eventually(() => ingestion.uploads.length === 1, { timeoutMs: 20_000 });
+    await eventually(() => ingestion.uploads.length === 1);
     await second.kill();
 
     const third = await start();

@@ -72,7 +72,7 @@ describe('profiles', () => {
     under.ingestion.failExports = 1_000;
     const old = under.ingestion.add('old', ROWS.slice(0, 5));
     await under.commit(old);
-    await eventually(async () => (await under.database.query(OLD_JOB)).length === 1, { timeoutMs: 10_000 });
+    await eventually(async () => (await under.database.query(OLD_JOB)).length === 1);
     const profile = await under.profileOf(old.id);
     under.ingestion.failExports = 0;
     expect(profile).toMatchObject({ state: 'failed', errorCode: 'COMMON.UNAVAILABLE' });
@@ -83,7 +83,7 @@ describe('profiles', () => {
     const started = under.ingestion.exportsStarted;
     const version = under.ingestion.add('killed', ROWS.slice(0, 50));
     await under.commit(version);
-    await eventually(() => under.ingestion.exportsStarted > started, { timeoutMs: 10_000 });
+    await eventually(() => under.ingestion.exportsStarted > started);
     await under.loseWorker();
     const profile = await under.profileOf(version.id);
     expect(profile).toMatchObject({ state: 'succeeded' });

@@ -165,7 +165,7 @@ describe('recipes', () => {
       inputVersion: version.id,
       outputDataset: 'rerun-out',
     });
-    await eventually(() => under.ingestion.exportsStarted > started, { timeoutMs: 5_000 });
+    await eventually(() => under.ingestion.exportsStarted > started);
     await under.loseWorker();
     const run = await under.endOf(body.id as string);
     expect(run).toMatchObject({ state: 'succeeded', attempts: 2 });

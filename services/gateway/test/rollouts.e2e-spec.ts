@@ -265,7 +265,7 @@ describe('rollouts', () => {
     expect(answers.every((reply) => reply.status === 200 && reply.headers.get('x-millrace-model-version') === '1')).toBe(true);
     open();
     await gateway.until(name, () => gateway.backend.loaded.has(`${name}-v2`));
-    await eventually(async () => [...(await versions(name)).values()].includes(2), { timeoutMs: 10_000 });
+    await eventually(async () => [...(await versions(name)).values()].includes(2));
   }, 30_000);
 
   it('supersedes the rollout and unloads everything of an endpoint that is deleted', async () => {

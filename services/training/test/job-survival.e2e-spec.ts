@@ -99,7 +99,7 @@ describe('a trainer that is killed', () => {
     hold.at(5);
     const { id } = await training.create('/jobs', someJob('definitions/latest'));
     await training.awaitState(`/jobs/${id}`, 'running');
-    const pid = await eventually(() => trainerPid(training, id), { timeoutMs: 20_000 });
+    const pid = await eventually(() => trainerPid(training, id));
     const { status } = await training.call('POST', `/jobs/${id}/cancel`, { reason: 'wrong data' });
     expect(status).toBe(200);
     const job = await training.awaitState(`/jobs/${id}`, 'cancelled');

@@ -199,7 +199,7 @@ describe('pipelines', () => {
     const runsOf = async (pipeline: string): Promise<Answer[]> =>
       (await training.call('GET', `/pipeline-runs?pipeline=${pipeline}`)).body.items;
     // Both proposals of the model were handled once the second one has its run: the topic has one order per key, keys differ, so count.
-    await eventually(async () => (await runsOf(auto)).length === 2, { timeoutMs: 20_000 });
+    await eventually(async () => (await runsOf(auto)).length === 2);
     expect(new Set((await runsOf(auto)).map((run) => run.proposalId))).toEqual(new Set([proposal.proposalId, marker.proposalId]));
     expect((await runsOf(auto))[0]).toMatchObject({ overrides: { useFeedback: true }, startedBy: 'service:monitoring' });
     expect(await runsOf(manual)).toEqual([]);

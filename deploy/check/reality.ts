@@ -75,7 +75,7 @@ function processFaults(manifests: Manifests, deployment: Manifest, name: Process
     [container.args?.[0] === name, `runs ${String(container.args?.[0])}`],
     [portOf(container.ports, 'http') === ports.http, `HTTP port is not ${ports.http}`],
     [ports.grpc === 0 || portOf(container.ports, 'grpc') === ports.grpc, `gRPC port is not ${ports.grpc}`],
-    [probes.join() === '/health/live,/health/live,/health/ready', `probes ask ${probes.join()}`],
+    [probes.join() === '/health/live,/health/live,/health/serving', `probes ask ${probes.join()}`],
     [metadata.annotations?.['prometheus.io/port'] === String(ports.http), 'Prometheus is sent to another port'],
     [grace > needed, `is killed after ${grace} s, and needs up to ${needed} s to stop`],
     [container.resources?.limits?.memory !== undefined, 'has no memory limit'],

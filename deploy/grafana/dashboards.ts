@@ -53,7 +53,7 @@ const events: Panel[] = [
     title: 'Outbox',
     unit: 'short',
     lines: [
-      ['max($p_outbox_waiting_events and on (instance) $p_relay_leader_bool == 1)', 'waiting'],
+      ['max($p_outbox_waiting_events)', 'waiting'],
       [`sum(rate($p_outbox_sent_events_total[${RATE}]))`, 'sent per second'],
       ['sum($p_relay_leader_bool)', 'leaders'],
     ],
@@ -61,7 +61,7 @@ const events: Panel[] = [
   {
     title: 'Age of the oldest event in the outbox',
     unit: 's',
-    lines: [['max($p_outbox_oldest_age_seconds and on (instance) $p_relay_leader_bool == 1)', 'age']],
+    lines: [['max($p_outbox_oldest_age_seconds)', 'age']],
   },
   { title: 'Open dead letters', unit: 'short', lines: [['max by (consumer) ($p_dead_letters_open_events)', '{{consumer}}']] },
   {
@@ -241,7 +241,7 @@ function overview(): Panel[] {
     {
       title: 'Oldest event in each outbox',
       unit: 's',
-      lines: perService('max($p_outbox_oldest_age_seconds and on (instance) $p_relay_leader_bool == 1)', withDatabase),
+      lines: perService('max($p_outbox_oldest_age_seconds)', withDatabase),
     },
     { title: 'Consumer lag', unit: 'short', lines: perService('sum(max by (consumer) ($p_consumer_lag_events))', withDatabase) },
     {

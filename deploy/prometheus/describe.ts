@@ -34,6 +34,8 @@ export interface Alert {
   alsoFires?: TestSeries[][];
   /** Series, near to the former, under which it stays quiet. */
   quiet: TestSeries[];
+  /** Further situations in which it stays quiet at `at`. */
+  alsoQuiet?: TestSeries[][];
   /** Minutes after which both are looked at; default 30. */
   atMinutes?: number;
 }

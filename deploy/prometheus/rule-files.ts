@@ -47,7 +47,7 @@ export function rulesFile({ service, recordings, alerts }: RuleGroup): string {
 export function testsFile({ service, alerts }: RuleGroup): string {
   const tests = alerts.flatMap((alert) => [
     ...[alert.fires, ...(alert.alsoFires ?? [])].map((input) => one(service, { alert, fires: true, input })),
-    one(service, { alert, fires: false, input: alert.quiet }),
+    ...[alert.quiet, ...(alert.alsoQuiet ?? [])].map((input) => one(service, { alert, fires: false, input })),
   ]);
   return HEADER + stringify({ rule_files: [`../rules/${service}.yml`], evaluation_interval: '1m', tests }, { lineWidth: 0 });
 }

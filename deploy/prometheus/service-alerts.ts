@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Alert } from './describe';
+import { gateway } from './gateway-alerts';
 import { monitoring } from './monitoring-alerts';
 
 const up = (instance: string, value: string) => ({ series: `up{job="millrace",instance="${instance}"}`, values: value });
@@ -38,83 +39,6 @@ export const processAlertsOfAll: Alert[] = [
     runbook: 'service-trouble',
     fires: [{ series: 'nodejs_heap_size_used_bytes{job="millrace",instance="a:1"}', values: '1.8e9x40' }],
     quiet: [{ series: 'nodejs_heap_size_used_bytes{job="millrace",instance="a:1"}', values: '1.8e9x8 3e8x32' }],
-  },
-];
-
-const gateway: Alert[] = [
-  {
-    name: 'InferenceEventsLost',
-    expr: 'sum(increase($p_inference_events_dropped_total[10m])) > 0',
-    for: '0m',
-    severity: 'critical',
-    summary: '{{ $value }} inference events were lost',
-    description:
-      'Answers went on, but monitoring will not know of these requests. GET /api/v1/inference-events/dropped lists them.',
-    runbook: 'stuck-work',
-    fires: [{ series: '$p_inference_events_dropped_total{reason="queue-full"}', values: '_x22 0 5x20' }],
-    quiet: [{ series: '$p_inference_events_dropped_total{reason="queue-full"}', values: '7x40' }],
-  },
-  {
-    name: 'InferenceEventsWait',
-    expr: 'max($p_inference_events_queued) > 5000',
-    for: '2m',
-    severity: 'warning',
-    summary: '{{ $value }} inference events wait in memory',
-    description: 'The database does not take them; when the queue is full they are lost.',
-    runbook: 'stuck-work',
-    fires: [{ series: '$p_inference_events_queued', values: '8000x40' }],
-    quiet: [{ series: '$p_inference_events_queued', values: '8000x1 10x40' }],
-    atMinutes: 10,
-  },
-  {
-    name: 'InferenceEventsUnprotected',
-    expr: 'sum(increase($p_inference_events_unprotected_total[10m])) > 0',
-    for: '2m',
-    severity: 'warning',
-    summary: '{{ $value }} inference events were not on disk when their answer went out',
-    description: 'The disk of WORK_DIR is slow, full or not writable: a kill of the gateway now would lose events.',
-    runbook: 'disk-full',
-    fires: [{ series: '$p_inference_events_unprotected_total', values: '0x20 0+5x20' }],
-    quiet: [{ series: '$p_inference_events_unprotected_total', values: '7x40' }],
-  },
-  {
-    name: 'ModelRequestsFail',
-    expr: 'sum(rate($p_requests_total{status="5xx"}[5m])) / sum(rate($p_requests_total[5m])) > 0.05',
-    for: '3m',
-    severity: 'critical',
-    summary: '{{ $value | humanizePercentage }} of model requests end with 5xx',
-    description: 'A backend is down or has lost its model.',
-    runbook: 'service-trouble',
-    fires: [
-      { series: '$p_requests_total{operation="chat/completions",status="2xx"}', values: '0+90x40' },
-      { series: '$p_requests_total{operation="chat/completions",status="5xx"}', values: '0+10x40' },
-    ],
-    quiet: [
-      { series: '$p_requests_total{operation="chat/completions",status="2xx"}', values: '0+99x40' },
-      { series: '$p_requests_total{operation="chat/completions",status="5xx"}', values: '0+1x40' },
-    ],
-  },
-  {
-    name: 'DeploymentsFail',
-    expr: 'sum by (task) (increase($p_deployment_tasks_total{outcome="failed"}[15m])) > 3',
-    for: '0m',
-    severity: 'warning',
-    summary: 'Backends refuse to {{ $labels.task }} models, {{ $value }} times in 15 minutes',
-    description: 'The old version serves on; the deployment says what is wrong.',
-    runbook: 'stuck-work',
-    fires: [{ series: '$p_deployment_tasks_total{task="load",outcome="failed"}', values: '_x20 0 5x20' }],
-    quiet: [{ series: '$p_deployment_tasks_total{task="load",outcome="failed"}', values: '0x20 1x20' }],
-  },
-  {
-    name: 'RolloutWithoutVerdict',
-    expr: 'max($p_rollout_oldest_running_seconds) > 86400',
-    for: '10m',
-    severity: 'warning',
-    summary: 'A rollout runs for {{ $value | humanizeDuration }} without an end',
-    description: 'Too little traffic or feedback for a verdict, or monitoring does not hear of it. Missing data never passes.',
-    runbook: 'stuck-work',
-    fires: [{ series: '$p_rollout_oldest_running_seconds', values: '100000x40' }],
-    quiet: [{ series: '$p_rollout_oldest_running_seconds', values: '7200x40' }],
   },
 ];
 
@@ -161,6 +85,18 @@ const dataPrep: Alert[] = [
     runbook: 'stuck-work',
     fires: [{ series: '$p_jobs_waiting_oldest_seconds', values: '0+60x40' }],
     quiet: [{ series: '$p_jobs_waiting_oldest_seconds', values: '60x40' }],
+  },
+  {
+    name: 'JobHangs',
+    expr: 'max by (instance) ($p_jobs_running_oldest_seconds) > 3600',
+    for: '5m',
+    severity: 'warning',
+    summary: 'A job runs on {{ $labels.instance }} for {{ $value | humanizeDuration }}',
+    description:
+      'A gigabyte takes minutes: it hangs. Its lease is renewed as long as its process lives, so nobody takes it over.',
+    runbook: 'stuck-work',
+    fires: [{ series: '$p_jobs_running_oldest_seconds{instance="a:1"}', values: '3000+60x40' }],
+    quiet: [{ series: '$p_jobs_running_oldest_seconds{instance="a:1"}', values: '600x40' }],
   },
   {
     name: 'JobsFail',
@@ -238,6 +174,35 @@ const registry: Alert[] = [
 ];
 
 const runtime: Alert[] = [
+  {
+    name: 'GenerationsFail',
+    expr: 'sum(rate($p_generations_total{outcome="failed"}[5m])) / sum(rate($p_generations_total[5m])) > 0.05',
+    for: '3m',
+    severity: 'critical',
+    summary: '{{ $value | humanizePercentage }} of generations fail',
+    description: 'A thread dies or a model is broken; the log has the model and the error of each.',
+    runbook: 'service-trouble',
+    fires: [
+      { series: '$p_generations_total{outcome="stop"}', values: '0+9x40' },
+      { series: '$p_generations_total{outcome="failed"}', values: '0+1x40' },
+    ],
+    quiet: [
+      { series: '$p_generations_total{outcome="stop"}', values: '0+90x40' },
+      { series: '$p_generations_total{outcome="failed"}', values: '0+1x40' },
+      { series: '$p_generations_total{outcome="refused"}', values: '0+40x40' },
+    ],
+  },
+  {
+    name: 'ModelsThrash',
+    expr: 'increase($p_model_evictions_total[10m]) > 20',
+    for: '5m',
+    severity: 'warning',
+    summary: '{{ $labels.instance }} put {{ $value }} models out of memory in ten minutes',
+    description: 'More models are in use than fit: each request may wait for one to be read again.',
+    runbook: 'service-trouble',
+    fires: [{ series: '$p_model_evictions_total{instance="a:1"}', values: '0+5x40' }],
+    quiet: [{ series: '$p_model_evictions_total{instance="a:1"}', values: '0+1x40' }],
+  },
   {
     name: 'QueueLong',
     expr: 'min_over_time($p_requests_queued[2m]) > 8',

@@ -106,7 +106,7 @@ describe('the platform with MILLRACE_AUTH=on', () => {
 
   it('leaves health, metrics and version open: probes and scrapers carry no token', async () => {
     for (const name of processNames) {
-      for (const path of ['/health/live', '/health/ready', '/metrics', '/version']) {
+      for (const path of ['/health/live', '/health/ready', '/health/serving', '/metrics', '/version']) {
         expect([name, path, (await http(name, path)).status]).toEqual([name, path, 200]);
       }
     }

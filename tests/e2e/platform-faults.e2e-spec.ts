@@ -104,6 +104,8 @@ describe('a platform whose Postgres goes away and comes back', () => {
         expect(performance.now() - startedAt).toBeLessThan(expected.withinMs);
         await eventually(async () => (await fetch(`${platform.http(name)}/health/ready`)).status === 503);
         expect((await fetch(`${platform.http(name)}/health/live`)).status).toBe(200);
+        // In rotation all the same: taken out, its callers would get a refused connection instead of the answers above.
+        expect((await fetch(`${platform.http(name)}/health/serving`)).status).toBe(200);
       }),
     );
   };

@@ -19,7 +19,7 @@ export class Replica {
     readonly program: BuiltProgram,
   ) {}
 
-  /** Was ready, and was not told to stop: what a Kubernetes Service sends traffic to. */
+  /** Was ready, and was not told to stop: what a Kubernetes Service sends traffic to (/health/serving). */
   get serves(): boolean {
     return !this.leaving && this.program.isRunning && this.wasReady;
   }

@@ -12,7 +12,7 @@ export interface SystemRoutesOptions {
   document: () => Promise<object>;
 }
 
-/** /health/live, /health/ready, /metrics, /version and /openapi.json: open to everybody who can reach the port, without any secret in them. */
+/** /health/live, /health/ready, /health/serving, /metrics, /version and /openapi.json: open to everybody who can reach the port, without any secret in them. */
 export function addSystemRoutes(
   fastify: FastifyInstance,
   health: HealthRegistry,
@@ -25,6 +25,7 @@ export function addSystemRoutes(
       .send({ status: report.ok ? 'ok' : 'failing', service: options.service, checks: report.checks });
   fastify.get('/health/live', async (_request, reply) => answer(reply, await health.live()));
   fastify.get('/health/ready', async (_request, reply) => answer(reply, await health.ready()));
+  fastify.get('/health/serving', async (_request, reply) => answer(reply, await health.serving()));
   fastify.get('/metrics', async (_request, reply) => {
     const page = await metrics.page();
     return reply.header('content-type', page.contentType).send(page.body);

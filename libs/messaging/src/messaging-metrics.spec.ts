@@ -10,7 +10,12 @@ describe('a scrape', () => {
     const metrics = new Metrics('spec');
     const lag = jest.fn(() => new Promise<never>(() => undefined));
     const one = { consumer: 'spec.group', heartbeatAgeSeconds: 7, rebuilds: 1, offsetResets: 3 };
-    registerScrapes(metrics, { lag, deadLetters: async () => [], consumers: () => [one] });
+    registerScrapes(metrics, {
+      outbox: async () => ({ waiting: 0, oldestSeconds: 0 }),
+      lag,
+      deadLetters: async () => [],
+      consumers: () => [one],
+    });
     for (let scrape = 0; scrape < 2; scrape += 1) {
       const asked = metrics.page();
       await jest.advanceTimersByTimeAsync(2_000);

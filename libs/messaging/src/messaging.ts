@@ -10,6 +10,7 @@ import { PgDeadLetters, type DeadLetters } from './dead-letters';
 import { OutboxPublisher, type EventPublisher } from './event-publisher';
 import type { EventConsumer } from './events';
 import { messagingMetrics, registerScrapes, showConsumer, type MessagingMetrics } from './messaging-metrics';
+import { outboxBacklog } from './outbox-backlog';
 import { OutboxRelay } from './outbox-relay';
 import { OutboxWaker } from './outbox-waker';
 import { Slots } from './slots';
@@ -115,6 +116,7 @@ export class Messaging {
       pollMs: this.options.replayPollMs ?? REPLAY_POLL_MS,
     });
     registerScrapes(this.options.metrics, {
+      outbox: () => outboxBacklog(this.options.database),
       lag: () => this.lag(),
       deadLetters: () => this.letters.open(),
       consumers: () =>

@@ -129,7 +129,7 @@ export class OutboxRelay {
   }
 
   private async serve(store: OutboxStore, onProgress: () => void, lost: () => Error | undefined): Promise<void> {
-    const { clock, metrics } = this.options;
+    const { clock } = this.options;
     let housekeptMs = clock.monotonicMs();
     let failures = 0;
     let drainUntilMs: number | undefined;
@@ -141,8 +141,6 @@ export class OutboxRelay {
       if (drainUntilMs !== undefined && clock.monotonicMs() > drainUntilMs) return;
       this.signal.reset();
       const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
-      metrics.outboxOldestAge.set(rows[0] ? Math.max(0, clock.now().getTime() / 1_000 - rows[0].createdSeconds) : 0);
-      metrics.outboxWaiting.set(rows.length);
       if (rows.length > 0) {
         const sent = await this.send(store, rows);
         onProgress();

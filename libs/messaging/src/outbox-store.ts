@@ -5,8 +5,6 @@ import { purgeInbox } from './inbox';
 
 export interface OutboxRow {
   position: string;
-  /** Since 1970. */
-  createdSeconds: number;
   message: OutgoingMessage;
 }
 
@@ -34,16 +32,14 @@ export class OutboxStore {
       key: string;
       payload: string;
       headers: Record<string, string>;
-      seconds: number;
     }>(
-      `select position, topic, aggregateid as key, payload, headers, extract(epoch from created_at)::float8 as seconds from outbox
+      `select position, topic, aggregateid as key, payload, headers from outbox
        where published_at is null and (cardinality($2::text[]) = 0 or not (topic = any($2) or topic || ' ' || aggregateid = any($2)))
        order by position limit $1`,
       [limit, parked],
     );
-    return rows.map(({ position, topic, key, payload, headers, seconds }) => ({
+    return rows.map(({ position, topic, key, payload, headers }) => ({
       position,
-      createdSeconds: seconds,
       message: { topic, key, value: payload, headers },
     }));
   }

@@ -9,18 +9,26 @@ export interface HealthReport {
   checks: Record<string, string>;
 }
 
-/** What a process says about itself. Ready = should get traffic; live = should not be restarted. */
+/**
+ * What a process says about itself. Live = should not be restarted. Ready = all that it needs is there. Serving = traffic should go to
+ * it: it was ready once, is not stopping, and nothing of its own is wrong. A dependency that is away is away for the other replicas
+ * as well: to take all of them out of rotation would turn a broker's outage into one of every door.
+ */
 export class HealthRegistry {
   private readonly readiness = new Map<string, HealthCheck>();
+  private readonly dependencies = new Set<string>();
   private readonly liveness = new Map<string, HealthCheck>();
   private readonly listeners = new Set<(ready: boolean) => void>();
   private draining = false;
   private started = false;
+  private wasReady = false;
 
   constructor(private readonly checkTimeoutMs = 2000) {}
 
-  addReadiness(name: string, check: HealthCheck): void {
+  /** @param dependency - what is asked is not this process: it is waited for at the start, and not a reason to stop serving. */
+  addReadiness(name: string, check: HealthCheck, { dependency = false } = {}): void {
     this.readiness.set(name, check);
+    if (dependency) this.dependencies.add(name);
   }
 
   addLiveness(name: string, check: HealthCheck): void {
@@ -49,7 +57,15 @@ export class HealthRegistry {
     if (!this.started) return { ok: false, checks: { start: 'the process is starting' } };
     // A process that is not alive is not ready either.
     const [ready, live] = await Promise.all([this.run(this.readiness), this.run(this.liveness)]);
-    return { ok: ready.ok && live.ok, checks: { ...live.checks, ...ready.checks } };
+    const ok = ready.ok && live.ok;
+    this.wasReady ||= ok;
+    return { ok, checks: { ...live.checks, ...ready.checks } };
+  }
+
+  async serving(): Promise<HealthReport> {
+    if (this.draining || !this.wasReady) return this.ready();
+    const own = [...this.readiness].filter(([name]) => !this.dependencies.has(name));
+    return this.run(new Map([...own, ...this.liveness]));
   }
 
   live(): Promise<HealthReport> {

@@ -152,6 +152,30 @@ describe('HealthRegistry', () => {
     expect(changes).toEqual([true, false]);
   });
 
+  it('serves from its first readiness on while a dependency is away, until something of its own is wrong or it stops', async () => {
+    const health = new HealthRegistry(50);
+    const well = { database: false, worker: true, process: true };
+    health.addReadiness('database', () => well.database, { dependency: true });
+    health.addReadiness('worker', () => well.worker);
+    health.addLiveness('process', () => well.process);
+    const serves = async (): Promise<boolean> => (await health.serving()).ok;
+    health.markStarted();
+    expect(await serves()).toBe(false);
+    well.database = true;
+    expect(await serves()).toBe(true);
+    well.database = false;
+    expect([await serves(), (await health.ready()).ok]).toEqual([true, false]);
+    well.worker = false;
+    expect(await health.serving()).toEqual({ ok: false, checks: { worker: 'not well', process: 'ok' } });
+    well.worker = true;
+    well.process = false;
+    expect(await serves()).toBe(false);
+    well.process = true;
+    expect(await serves()).toBe(true);
+    health.drain();
+    expect(await serves()).toBe(false);
+  });
+
   it('does not wait for a check that hangs', async () => {
     const health = new HealthRegistry(20);
     health.markStarted();

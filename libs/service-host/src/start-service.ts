@@ -145,18 +145,19 @@ function addHealthChecks(definition: ServiceDefinition, get: Get): void {
   const health = get<HealthRegistry>(HealthRegistry);
   const store = get<BlobStore>(BlobStore);
   let storageCheckedMs = -Infinity;
-  health.addReadiness('storage', async () => {
+  const checkStorage = async (): Promise<void> => {
     // The check writes: once in a while is enough.
     if (performance.now() - storageCheckedMs < STORAGE_CHECK_MS) return;
     await store.check();
     storageCheckedMs = performance.now();
-  });
+  };
+  health.addReadiness('storage', checkStorage, { dependency: true });
   if (!(definition.settings instanceof ServiceSettings)) return;
   const database = get<Database>(Database);
   const messaging = get<Messaging>(Messaging);
   const migrations = [...persistenceMigrations, ...messagingMigrations, ...(definition.migrations ?? [])];
   let schemaRight = false;
-  health.addReadiness('database', () => database.query('select 1'));
+  health.addReadiness('database', () => database.query('select 1'), { dependency: true });
   health.addReadiness('schema', async () => {
     if (schemaRight) return;
     const missing = await missingMigrations(database, migrations);
@@ -164,7 +165,7 @@ function addHealthChecks(definition: ServiceDefinition, get: Get): void {
     schemaRight = true;
   });
   if (definition.settings.runConsumers) {
-    health.addReadiness('messaging', () => messaging.readiness());
+    health.addReadiness('messaging', () => messaging.readiness(), { dependency: true });
     health.addLiveness('messaging', () => messaging.liveness());
   }
   addPoolMetrics(get);

@@ -133,8 +133,10 @@ describe('starting', () => {
     const { checks } = (await ready.json()) as { checks: Record<string, string> };
     expect(checks.database).not.toBe('ok');
     expect((await get(`${running.baseUrl}/health/live`)).status).toBe(200);
+    expect((await get(`${running.baseUrl}/health/serving`)).status).toBe(503);
     await runMigrations({ databaseUrl, service: 'spec-host', migrations: [...persistenceMigrations, ...messagingMigrations] });
     await eventually(async () => (await get(`${running.baseUrl}/health/ready`)).status === 200);
+    expect((await get(`${running.baseUrl}/health/serving`)).status).toBe(200);
     expect(await running.close()).toBe(true);
     await dropTestDatabase(databaseUrl);
   }, 30_000);

@@ -21,6 +21,7 @@ const chat = { model: '{endpoint}', messages: [{ role: 'user', content: 'a furry
 const systemRoutes = {
   '/health/live': 'the state of the process',
   '/health/ready': 'the state of the process',
+  '/health/serving': 'the state of the process',
   '/metrics': 'figures of the process; labels are names of code, not of tenants',
   '/openapi.json': 'the document of the routes',
   '/version': 'what was built',

@@ -33,6 +33,14 @@ export class DataPrepMetrics {
     if (rows > 0) this.rows.inc({ outcome }, rows);
   }
 
+  observeRunning(oldestSeconds: () => number): void {
+    this.metrics.gauge({
+      name: 'jobs_running_oldest_seconds',
+      help: 'How long the oldest try of a job in this process has been running; 0 when none runs.',
+      collect: (gauge) => gauge.set(oldestSeconds()),
+    });
+  }
+
   observeQueue(read: () => Promise<{ jobs: number; oldestSeconds: number }>): void {
     this.metrics.gauge({
       name: 'jobs_waiting',

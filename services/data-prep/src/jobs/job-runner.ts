@@ -19,7 +19,7 @@ import { TryFolders } from './try-folders';
 export class JobRunner implements OnApplicationBootstrap {
   private readonly handlers = new Map<string, JobHandler>();
   /** Tries, not jobs: a job whose lease ran out here may be claimed here again while its first try is still ending. */
-  private readonly running = new Set<{ done: Promise<void>; abort: AbortController }>();
+  private readonly running = new Set<{ done: Promise<void>; abort: AbortController; startMs: number }>();
   private readonly stopping = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => undefined;
@@ -43,6 +43,7 @@ export class JobRunner implements OnApplicationBootstrap {
     this.folders = new TryFolders(settings.workDir, clock);
     shutdown.on('stop-intake', 'jobs', () => this.stop());
     metrics.observeQueue(() => jobs.waiting(database));
+    metrics.observeRunning(() => this.oldestSeconds());
   }
 
   register(handler: JobHandler): void {
@@ -100,13 +101,18 @@ export class JobRunner implements OnApplicationBootstrap {
 
   private start(job: Job): void {
     const abort = new AbortController();
-    const started = { abort, done: Promise.resolve() };
+    const started = { abort, done: Promise.resolve(), startMs: this.clock.monotonicMs() };
     this.running.add(started);
     this.idle.reset();
     started.done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
       this.running.delete(started);
       this.wake();
     });
+  }
+
+  private oldestSeconds(): number {
+    const nowMs = this.clock.monotonicMs();
+    return Math.max(0, ...[...this.running].map(({ startMs }) => (nowMs - startMs) / 1000));
   }
 
   /** Never rejects: whatever happens to a job is recorded or logged here. */

@@ -8,10 +8,13 @@ import { GatheredRuns } from './gathered-runs';
 import { MessagingErrors } from './messaging.errors';
 import { PauseClock } from './pause-clock';
 import { prepare, type Job } from './prepare-messages';
+import type { Slots } from './slots';
 
 export interface HostTools extends RunnerTools {
   broker: Broker;
   database: Database;
+  /** One, shared by all consumers of the process (see CrashGuard). */
+  suspects: Slots;
   /** Called when a consumer cannot go on; the process should end. */
   onFatal: (error: unknown) => void;
   partitionsConcurrentMax: number;
@@ -20,6 +23,8 @@ export interface HostTools extends RunnerTools {
 }
 
 const BATCH_SIZE_DEFAULT = 200;
+/** The event that killed the process three times was in the batch that began here; past two of them it is not to be looked for. */
+const CAREFUL_BATCHES = 2;
 
 /** Runs one EventConsumer on a broker: reads, chooses handlers, keeps order, pauses, and never throws into the broker's client. */
 export class ConsumerHost {
@@ -38,7 +43,10 @@ export class ConsumerHost {
     this.runner = new EventRunner(this.group, tools);
     const { sizeMax = BATCH_SIZE_DEFAULT, gatherMs } = consumer.batch ?? {};
     if (gatherMs !== undefined) this.gathered = new GatheredRuns(this.runner, tools.clock, { sizeMax, gatherMs });
-    this.guard = new CrashGuard(tools.database, this.group);
+    this.guard = new CrashGuard(tools.database, this.group, {
+      suspects: tools.suspects,
+      carefulEvents: CAREFUL_BATCHES * sizeMax,
+    });
     this.pauses = new PauseClock(tools.clock, tools.random, tools.laterMsMax);
   }
 
@@ -78,13 +86,17 @@ export class ConsumerHost {
     const head = batch.messages[0];
     if (!head) return { processed: 0 };
     try {
-      const starts = await this.guard.enter(head);
-      const outcome =
-        starts >= GIVE_UP_AFTER_STARTS
-          ? await this.giveUp(head, starts)
-          : await this.handle(this.guard.isCareful(head) ? firstOf(batch) : batch);
-      await this.guard.leave(head, starts);
-      return outcome;
+      const { starts, release } = await this.guard.enter(head);
+      try {
+        const outcome =
+          starts >= GIVE_UP_AFTER_STARTS
+            ? await this.giveUp(head, starts)
+            : await this.handle(this.guard.isCareful(head) ? firstOf(batch) : batch);
+        await this.guard.leave(head, starts);
+        return outcome;
+      } finally {
+        release();
+      }
     } catch (thrown) {
       // Only the guard's own statements throw: the database is away.
       this.tools.logger.warn({ consumer: this.group, err: thrown }, 'batch could not begin');

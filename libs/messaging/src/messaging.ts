@@ -69,6 +69,7 @@ export class Messaging {
   private readonly figures: MessagingMetrics;
   private readonly stopping = new AbortController();
   private readonly slots: Slots;
+  private readonly suspects = new Slots(1);
   private hosts: ConsumerHost[] = [];
   private replayer?: DeadLetterReplayer;
   private starting?: Promise<void>;
@@ -213,6 +214,7 @@ export class Messaging {
       laterMsMax: (this.options.laterSecondsMax ?? 15 * 60) * 1_000,
       partitionsConcurrentMax,
       slots: this.slots,
+      suspects: this.suspects,
       random: this.options.random ?? Math.random,
       onFatal: (error) => {
         this.fatal = (error as Error).message;

@@ -10,14 +10,22 @@ export class Slots {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    const leave = await this.enter();
     try {
       return await task();
     } finally {
+      leave();
+    }
+  }
+
+  /** Waits for a slot; call what it gives back, once, to free it. */
+  async enter(): Promise<() => void> {
+    if (this.free > 0) this.free -= 1;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    return () => {
       const next = this.waiting.shift();
       if (next) next();
       else this.free += 1;
-    }
+    };
   }
 }

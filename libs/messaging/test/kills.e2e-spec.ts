@@ -106,6 +106,26 @@ describe('processes that are killed', () => {
     ]);
   });
 
+  it('put aside only the event that kills, not what other partitions had in hand at each death', async () => {
+    await Promise.all(KEYS.map((key, index) => publisher.publish(key, index + 1)));
+    // What does not kill takes its time: each death finds it in the middle of its work.
+    const order = { deadlyNumber: 1, handlerMs: 1_000 };
+    const dies = async (): Promise<void> => {
+      const child = await spawnConsumer(order);
+      await eventually(() => !child.isRunning);
+    };
+    await dies();
+    await dies();
+    await database.db.query('update consumer_progress set starts = starts + 4 where starts > 0'); // as if it had been six
+    await dies();
+    const last = await spawnConsumer(order);
+    for (const number of [2, 3, 4]) await last.said(`handled ${number}`, 30_000);
+    expect(await database.db.query('select code, attempts from dead_letters')).toEqual([
+      { code: 'MESSAGING.CRASHED_CONSUMER', attempts: 8 },
+    ]);
+    expect((await effects()).map(({ n }) => n).sort()).toEqual([2, 3, 4]);
+  });
+
   it('stop in order on SIGTERM while events are in hand: exit 0, nothing half done', async () => {
     const child = await spawnConsumer({ handlerMs: 50 });
     await child.said('ready');

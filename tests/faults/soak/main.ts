@@ -9,6 +9,7 @@ import { check, isClean } from '../support/checker';
 import { FaultLab, outboxesEmpty } from '../support/fault-lab';
 import { gatherFacts } from '../support/gather-facts';
 import { History } from '../support/history';
+import { hooked } from '../support/hooked';
 import { Traffic } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { randomFaults } from './random-faults';
@@ -16,11 +17,18 @@ import { bounds, samplePlatform, Series } from './sample-platform';
 import { exceeds, saysNothing, slopeOf } from './slope';
 
 const FAULT_EVERY_SECONDS = 20;
-const SAMPLE_EVERY_MS = 5_000;
+// A full collection of each process goes before each sample of its heap.
+const SAMPLE_EVERY_MS = 15_000;
 /** A process that has just started still compiles and fills its caches: its first samples say nothing about leaks. */
 const WARM_UP_SHARE = 0.25;
 /** About 70 % of what the platform takes on two cores beside Kafka and Postgres. */
 const RATES = { feedback: 20, uploads: 4, inferences: 20, aliases: 4, jobs: 0.05 } as const;
+
+/**
+ * A review of raters looks at the newest 20,000 pieces of feedback of a workspace (OPINIONS_MAX): until there are so many its memory
+ * grows as it should, at the soak's own rate for 17 minutes. They come first, without faults.
+ */
+const FILL = { pieces: 20_000, perSecond: 250, minutesMax: 10 } as const;
 
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -34,7 +42,7 @@ async function main(): Promise<number> {
   });
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
   if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error('--minutes must be above 0 and --seed a whole number');
-  const lab = await FaultLab.start();
+  const lab = await FaultLab.start({ env: { all: hooked('collect-on-scrape') } });
   const close = (): void => void lab.close().then(() => process.exit(130));
   process.once('SIGINT', close);
   process.once('SIGTERM', close);
@@ -51,6 +59,7 @@ async function soak(lab: FaultLab, { minutes, seed }: { minutes: number; seed: n
   const history = new History(join(mkdtempSync(join(tmpdir(), 'millrace-soak-history-')), 'F23.jsonl'));
   const traffic = new Traffic({ lab, workspace, history, random });
   await traffic.start();
+  await fill(traffic);
   for (const kind of traffic.kinds) traffic.setRate(kind, RATES[kind]);
   const series = new Series();
   const startedMs = performance.now();
@@ -92,6 +101,13 @@ async function soak(lab: FaultLab, { minutes, seed }: { minutes: number; seed: n
   print(`F23 ${text.join(' ')} longestUnavailabilitySeconds=${unavailable} ${ok ? 'ok' : 'FAILED'}`);
   if (!ok) print(`history: ${history.file}`);
   return ok ? 0 : 1;
+}
+
+async function fill(traffic: Traffic): Promise<void> {
+  traffic.setRate('inferences', RATES.inferences);
+  traffic.setRate('feedback', FILL.perSecond);
+  const filled = async (): Promise<boolean> => traffic.acknowledged('feedback').length >= FILL.pieces;
+  await waitFor('enough feedback', filled, { timeoutMs: FILL.minutesMax * 60_000, intervalMs: 1_000 });
 }
 
 /** No fault of the soak ends the first replica of a service: one that ended did so by itself, and nothing after it is worth measuring. */

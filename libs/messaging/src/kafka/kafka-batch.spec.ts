@@ -69,6 +69,26 @@ describe('one fetched batch of Kafka', () => {
     expect(calls).toEqual(['resolve 101', 'heartbeat', 'resolve 102', 'heartbeat', 'commit 103']);
   });
 
+  it('ends the piece in hand at a heartbeat that is refused, for which the whole group waits', async () => {
+    await begin();
+    const refuse = async (): Promise<void> => Promise.reject(new Error('the group rebalances'));
+    const untilAborted: OnBatch = ({ signal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ processed: 1 })));
+    await expect(run(payload(4, refuse), untilAborted)).rejects.toThrow('the group rebalances');
+    expect(calls).toEqual(['resolve 100']);
+  });
+
+  it('ends the piece in hand when the round is over', async () => {
+    await begin();
+    const untilAborted: OnBatch = ({ signal }) => {
+      const ended = new Promise<BatchOutcome>((resolve) => signal.addEventListener('abort', () => resolve({ processed: 2 })));
+      abort.controller.abort();
+      return ended;
+    };
+    await run(payload(4), untilAborted);
+    expect(calls.filter((call) => call !== 'heartbeat')).toEqual(['resolve 101', 'commit 102']);
+  });
+
   it('commits every 50 messages', async () => {
     await begin();
     await run(payload(120), async ({ messages }) => ({ processed: messages.length }));

@@ -6,7 +6,7 @@ import type { PositionCommits } from './position-commits';
 export interface BatchTools {
   options: SubscribeOptions;
   heartbeatMs: number;
-  /** Aborted when the group rebalances or the subscription stops. */
+  /** Aborted when the group has rebalanced or the subscription stops. */
   signal: AbortSignal;
   /** Holds the partition for that long; `resume` lets it go on. */
   pauseFor: (resume: () => void, pauseMs: number) => void;
@@ -34,7 +34,7 @@ export async function runKafkaBatch(payload: EachBatchPayload, tools: BatchTools
       const outcome = await withHeartbeat(
         () => payload.heartbeat(),
         tools,
-        () => call(piece, tools),
+        (signal) => call(piece, { options: tools.options, signal }),
       );
       const last = piece[outcome.processed - 1];
       if (last) payload.resolveOffset(last.offset);
@@ -119,7 +119,10 @@ class Progress {
   }
 }
 
-async function call(messages: IncomingMessage[], { options, signal }: BatchTools): Promise<BatchOutcome> {
+async function call(
+  messages: IncomingMessage[],
+  { options, signal }: Pick<BatchTools, 'options' | 'signal'>,
+): Promise<BatchOutcome> {
   const head = messages[0];
   try {
     return await options.onBatch({ topic: head.topic, partition: head.partition, messages, signal });
@@ -129,17 +132,30 @@ async function call(messages: IncomingMessage[], { options, signal }: BatchTools
   }
 }
 
-/** kafkajs sends no heartbeat while a handler runs; without one the group takes the partition away. */
-async function withHeartbeat<T>(heartbeat: () => Promise<void>, tools: BatchTools, work: () => Promise<T>): Promise<T> {
+/**
+ * kafkajs sends no heartbeat while a handler runs; without one the group takes the partition away. A heartbeat that is refused is the
+ * only sign of a rebalance while there is work in hand (kafkajs tells of it when all batches have ended): the whole group waits for it
+ * then, so the work ends after the event in hand.
+ */
+async function withHeartbeat<T>(
+  heartbeat: () => Promise<void>,
+  tools: BatchTools,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  const abort = (): void => end.abort(tools.signal.reason);
+  // Not AbortSignal.any: on Node 20 each of them would stay with the signal of the round, which lives for days.
+  tools.signal.addEventListener('abort', abort, { once: true });
   let beating: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    // A failure here (a rebalance) shows again at the heartbeat after the piece, where kafkajs can hear it.
-    beating = heartbeat().catch(() => undefined);
+    // It shows again at the heartbeat after the piece, where kafkajs can hear it.
+    beating = heartbeat().catch((error: unknown) => end.abort(error));
   }, tools.heartbeatMs);
   try {
-    return await work();
+    return await work(end.signal);
   } finally {
     clearInterval(timer);
+    tools.signal.removeEventListener('abort', abort);
     await beating;
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serviceNames } from '../../deploy/local/processes';
 import type { Fault, FaultContext, ServiceName } from './support/fault';
-import { buildOf, previousCommit } from './support/old-build';
+import { buildOf, differenceFrom, previousCommit } from './support/old-build';
 import { trafficKinds } from './support/operation';
 import type { ServiceProcess } from './support/service-process';
 
@@ -12,7 +12,7 @@ const OF_JOBS: readonly ServiceName[] = ['training', 'registry'];
 /** F4: every service in turn gets an old replica beside the new one, loses the new one, and gets it back. */
 export const fault: Fault = {
   id: 'F4',
-  title: 'Rolling restart of all six with the previous build mixed in',
+  title: 'Rolling restart of all six with the build before the last change of the program mixed in',
   unable() {
     const previous = previousCommit();
     // Where CI runs, the history is there or has to be fetched: being left out must not look like a success.
@@ -22,7 +22,7 @@ export const fault: Fault = {
     const previous = previousCommit();
     if ('reason' in previous) throw new Error(previous.reason);
     const distRoot = buildOf(previous.commit);
-    context.note('old build', { commit: previous.commit });
+    context.note('old build', { commit: previous.commit, difference: differenceFrom(previous.commit) });
     for (let round = 0; round < context.rounds; round += 1) {
       for (const service of serviceNames) await roll(context, service, distRoot);
     }

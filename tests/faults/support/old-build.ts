@@ -7,14 +7,26 @@ import { projectRoot } from '#libs/testing';
 const git = (...args: string[]): string =>
   execFileSync('git', args, { cwd: projectRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
-/** The commit before this one (or `MILLRACE_OLD_REVISION`), or why there is none. */
+/** What the services are made of: a commit that touches nothing of it is the same program. */
+const PRODUCT = ['services', 'libs', 'proto', 'package-lock.json', ':!**/*spec.ts', ':!**/test/**', ':!**/bench/**', ':!**/*.md'];
+
+/** The program before the last commit that changed it (or `MILLRACE_OLD_REVISION`), or why there is none. */
 export function previousCommit(): { commit: string } | { reason: string } {
-  const revision = process.env.MILLRACE_OLD_REVISION ?? 'HEAD~1';
+  const { MILLRACE_OLD_REVISION: named } = process.env;
+  const changed = named === undefined ? git('log', '-1', '--format=%H', 'HEAD', '--', ...PRODUCT) : '';
+  const revision = named ?? `${changed}~1`;
   try {
     return { commit: git('rev-parse', '--verify', `${revision}^{commit}`) };
   } catch {
     return { reason: `git knows no ${revision}: a shallow clone, a first commit, or no repository` };
   }
+}
+
+/** How the present program differs from that commit, as git says it in one line. Never empty: then it would be the same one. */
+export function differenceFrom(commit: string): string {
+  const difference = git('diff', '--shortstat', commit, '--', ...PRODUCT);
+  if (difference === '') throw new Error(`commit ${commit} has the same program`);
+  return difference;
 }
 
 /** Compiles a commit with the present packages, once; gives its `dist` folder. */

@@ -91,12 +91,12 @@ export const gateway: Alert[] = [
     description: 'Its processor or its database is short of time; the wait for backends is not counted here.',
     runbook: 'service-trouble',
     fires: [
-      { series: '$p_overhead_seconds_bucket{le="0.25"}', values: '0+10x40' },
+      { series: '$p_overhead_seconds_bucket{le="0.1"}', values: '0+10x40' },
       { series: '$p_overhead_seconds_bucket{le="1"}', values: '0+60x40' },
       { series: '$p_overhead_seconds_bucket{le="+Inf"}', values: '0+60x40' },
     ],
     quiet: [
-      { series: '$p_overhead_seconds_bucket{le="0.25"}', values: '0+60x40' },
+      { series: '$p_overhead_seconds_bucket{le="0.1"}', values: '0+60x40' },
       { series: '$p_overhead_seconds_bucket{le="1"}', values: '0+60x40' },
       { series: '$p_overhead_seconds_bucket{le="+Inf"}', values: '0+60x40' },
     ],

@@ -42,7 +42,7 @@ export class GatewayMetrics {
     this.overheadSeconds = metrics.histogram({
       name: 'overhead_seconds',
       help: 'Time that the gateway itself adds: total less the wait for the backend.',
-      labelNames: ['streamed'],
+      labelValues: { streamed: ['true', 'false'] },
       buckets: SMALL_SECONDS,
     });
     this.tokens = metrics.counter({

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks docs/failure-modes.md and docs/security.md: each row of their tables names at least one test, as `file`: name of the test, and both exist.
-// What .ci/run runs as a script of its own stands as `npm run script`: what it shows. Several tests of one row stand in one cell,
-// separated by <br>. Fails with the line of each row that claims what nothing proves.
+// What .ci/run runs as a script of its own stands as `npm run script`: what it shows. A fault of the fault suite stands as
+// `npm run test:faults -- --only F1`: its title. Several tests of one row stand in one cell, separated by <br>. Fails with the line of
+// each row that claims what nothing proves. Needs the built tree: that is where the faults are read from.
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 /** Documents, with the columns of their tables; the last one names the tests. */
 const DOCUMENTS = { 'docs/failure-modes.md': 6, 'docs/security.md': 3 };
+
+const { allFaults } = createRequire(import.meta.url)('../../dist/tests/faults/all-faults.js');
 
 /** Names stand in single, double or back quotes in a spec; a quote in a name may be escaped there. */
 function names(source, name) {
@@ -33,7 +37,18 @@ function problemsOfScript(script) {
   return runs ? [] : [`.ci/run does not run ${script}`];
 }
 
+/** The short form of the suite is what CI runs. */
+function problemsOfFault(id, title) {
+  const fault = allFaults.find((each) => each.id === id);
+  if (!fault) return [`the fault suite has no ${id}`];
+  if (fault.longOnly !== undefined) return [`.ci/run leaves out ${id}: ${fault.longOnly}`];
+  if (fault.title !== title) return [`${id} is "${fault.title}", not "${title}"`];
+  return problemsOfScript('test:faults');
+}
+
 function problemsOfTest(cell) {
+  const fault = /^`npm run test:faults -- --only ([^`]+)`: (.+)$/.exec(cell.trim());
+  if (fault) return problemsOfFault(fault[1], fault[2]);
   const script = /^`npm run ([\w:-]+)`: ./.exec(cell.trim())?.[1];
   if (script !== undefined) return problemsOfScript(script);
   const found = /^`([^`]+)`: (.+)$/.exec(cell.trim());

@@ -3,15 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { mintToken, parsePlatformKey } from '#libs/auth';
 import { EventLogBroker } from '#libs/messaging';
 import { silentLogger } from '#libs/observability';
 import { eventually } from '#libs/testing';
 import { Home } from '../../deploy/local/home';
 import { LaunchedPlatform } from '../support/launched-platform';
-import { processesBelow } from '../support/process-tree';
 import { feedbackAbout, feedbackHeaders, pidOf, query, readiness, runbookVariables } from './platform-tools';
 import { readRunbook, type RunbookFollower } from './runbook';
+import { stuckWork } from './stuck-work';
 
 /** More than the pool has connections. */
 const CALLERS = 16;
@@ -25,7 +24,7 @@ class EventLogBench {
 
   async open(): Promise<void> {
     const nodeOptions = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${this.diagnostics}`;
-    this.platform = await LaunchedPlatform.start(['--only', 'gateway,ingestion,training,registry,monitoring'], {
+    this.platform = await LaunchedPlatform.start(['--only', 'gateway,ingestion,data-prep,training,registry,monitoring'], {
       NODE_OPTIONS: nodeOptions,
       TRAINER_STOP_SECONDS: '2',
     });
@@ -88,7 +87,8 @@ export function describeOnEventLog(follower: RunbookFollower): void {
     });
 
     it('service in trouble: a transaction holds a table, and all connections wait for it', () => serviceTrouble(bench, follower));
-    it('stuck work: a trainer that hangs is found and its job cancelled', () => stuckWork(bench, follower));
+    it('stuck work: each kind is found, and the job of a trainer that hangs is cancelled', () =>
+      stuckWork(bench.env, bench.platform.program.pid, follower));
   });
 }
 
@@ -116,51 +116,4 @@ async function serviceTrouble({ env, platform }: EventLogBench, follower: Runboo
     await holder.end().catch(() => undefined);
     await Promise.all(callers);
   }
-}
-
-/** A token of the platform's own key. */
-function token(env: Record<string, string>): Promise<string> {
-  const key = parsePlatformKey(new Home(env['MILLRACE_HOME']).secrets().signingKey);
-  return mintToken(key, { subject: 'ops@example.org', roles: { default: 'editor' }, expiresInSeconds: 600 });
-}
-
-async function stuckWork({ env, platform }: EventLogBench, follower: RunbookFollower): Promise<void> {
-  const post = async (url: string, type: string, body: string): Promise<Record<string, unknown>> => {
-    const response = await fetch(url, { method: 'POST', headers: { 'content-type': type }, body });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${JSON.stringify(answer)}`);
-    return answer;
-  };
-  const rows = Array.from({ length: 60 }, (_, index) => ({
-    text: `an animal number ${index}`,
-    label: index % 2 ? 'animal' : 'plant',
-  }));
-  await post(
-    `${env['INGESTION']}/api/v1/datasets/definitions/versions?format=jsonl`,
-    'application/x-ndjson',
-    rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
-  );
-  const job = await post(
-    `${env['TRAINING']}/api/v1/jobs`,
-    'application/json',
-    JSON.stringify({
-      registeredModelName: 'triage',
-      baseModel: 'tiny-base',
-      inputs: [{ datasetVersion: 'definitions/latest' }],
-      promptTemplate: '{text}\nDomain:',
-      answerTemplate: ' {label}',
-      hyperparameters: { steps: 50_000, batchSize: 4, checkpointSteps: 10_000 },
-    }),
-  );
-  const trainer = await eventually(
-    () => processesBelow(platform.program.pid).find(({ command }) => command.includes('tiny-lm-trainer')) ?? false,
-    { timeoutMs: 60_000 },
-  );
-  process.kill(trainer.pid, 'SIGSTOP');
-  const unchangedSeconds = async (): Promise<number> => {
-    const text = await (await fetch(`${env['TRAINING']}/metrics`)).text();
-    return Number(/^millrace_training_jobs_unchanged_seconds\{[^}]*state="running"\} (\S+)$/m.exec(text)?.[1]);
-  };
-  await eventually(async () => (await unchangedSeconds()) >= 5, { timeoutMs: 60_000 });
-  await follower.follow(readRunbook('stuck-work'), { ...env, JOB: String(job['id']), TOKEN: await token(env) });
 }

@@ -87,7 +87,7 @@ const dataPrep: Alert[] = [
     quiet: [{ series: '$p_jobs_waiting_oldest_seconds', values: '60x40' }],
   },
   {
-    name: 'JobHangs',
+    name: 'JobsHang',
     expr: 'max by (instance) ($p_jobs_running_oldest_seconds) > 3600',
     for: '5m',
     severity: 'warning',

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processor time per call of our gRPC server with all interceptors, beside a bare grpc-js server with the same messages and work.
+// Processor time per call of our gRPC server with all interceptors, without and with its spans exported, beside a bare grpc-js server
+// with the same messages and work.
 // Rounds alternate; the figure is the median of their ratios. Run: npm run bench:rpc [-- --scale small] [--assert]
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { parsePlatformKey, serviceToken } from '#libs/auth';
 import { ingestion } from '#libs/contracts';
-import { benchArguments, cpuSecondsOf, percentile, report, round, spawnProgram, type BenchProcess } from './bench-kit';
+import {
+  benchArguments,
+  cpuSecondsOf,
+  percentile,
+  report,
+  round,
+  spawnProgram,
+  type BenchProcess,
+  type Figure,
+} from './bench-kit';
 
 const SIZES = { small: { rounds: 2, calls: 4_000 }, full: { rounds: 9, calls: 20_000 } };
 const CALLERS = 32;
@@ -67,53 +79,83 @@ class Target {
   }
 }
 
+type Kind = 'bare' | 'ours' | 'traced';
+const KINDS: readonly Kind[] = ['bare', 'ours', 'traced'];
+
+/** Takes the spans of the traced server and throws them away: it counts against nobody. */
+async function openSink(): Promise<{ url: string; posts: () => number; close: () => void }> {
+  let posts = 0;
+  const sink = createServer((request, response) => {
+    posts += 1;
+    request.resume().once('end', () => response.setHeader('content-type', 'application/json').end('{}'));
+  });
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(sink.address() as AddressInfo).port}`, posts: () => posts, close: () => sink.close() };
+}
+
 async function main(): Promise<void> {
   const options = benchArguments();
   const { rounds, calls } = SIZES[options.scale];
+  const sink = await openSink();
   const file = join(__dirname, 'rpc-bench-server.js');
-  const servers = await Promise.all([spawnProgram(file, ['bare'], {}), spawnProgram(file, ['ours', KEY], {})]);
+  const settings: Record<Kind, string[]> = { bare: ['bare'], ours: ['ours', KEY], traced: ['ours', KEY, sink.url] };
+  const servers = await Promise.all(KINDS.map((kind) => spawnProgram(file, settings[kind], {})));
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${await serviceToken(parsePlatformKey(KEY), 'bench')}`);
   metadata.set('x-millrace-workspace', 'bench');
   metadata.set('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
-  const [bare, ours] = servers.map((server) => new Target(server, metadata));
+  const targets = KINDS.map((kind, index) => ({ kind, target: new Target(servers[index], metadata) }));
   try {
-    const results: { bare: Round; ours: Round }[] = [];
+    const results: Record<Kind, Round>[] = [];
     for (let n = -1; n < rounds; n += 1) {
-      // The order changes: who comes second is not always the one with the warm client.
-      const first = n % 2 === 0 ? await bare.round(calls) : await ours.round(calls);
-      const second = n % 2 === 0 ? await ours.round(calls) : await bare.round(calls);
-      if (n >= 0) results.push(n % 2 === 0 ? { bare: first, ours: second } : { bare: second, ours: first });
+      // The order changes: who comes later is not always the one with the warm client.
+      const result: Partial<Record<Kind, Round>> = {};
+      for (const { kind, target } of rotated(targets, n + 1)) result[kind] = await target.round(calls);
+      if (n >= 0) results.push(result as Record<Kind, Round>);
     }
-    const median = (pick: (result: { bare: Round; ours: Round }) => number): number => percentile(results.map(pick), 0.5);
-    const micros = median((result) => result.ours.microsPerCall);
-    const figure = {
-      name: 'unary call with all interceptors',
-      value: round(micros, 1),
-      unit: 'us of processor time per call',
-      baseline: {
-        what: 'bare grpc-js server',
-        value: round(
-          median((result) => result.bare.microsPerCall),
-          1,
-        ),
-      },
-      ratio: round(
-        median((result) => result.ours.microsPerCall / result.bare.microsPerCall),
-        2,
-      ),
-      target: { at: 'most' as const, value: RATIO_MAX, of: 'ratio' as const },
-      cpuSeconds: round((micros * calls * rounds) / 1e6, 2),
-      callsPerSecond: Math.round(median((result) => result.ours.callsPerSecond)),
-      callsPerSecondBare: Math.round(median((result) => result.bare.callsPerSecond)),
-    };
-    const wrong = bare.wrong + ours.wrong;
-    report('rpc', options, [figure], wrong > 0 ? [`${wrong} answers were not to their question`] : []);
+    const all = rounds * calls;
+    const figures = [
+      { ...figureOf(results, 'ours', all), target: { at: 'most' as const, value: RATIO_MAX, of: 'ratio' as const } },
+      { ...figureOf(results, 'traced', all), tracePosts: sink.posts() },
+    ];
+    const faults = targets
+      .filter(({ target }) => target.wrong > 0)
+      .map(({ kind }) => `${kind} gave answers that were not to their question`);
+    if (sink.posts() === 0) faults.push('no span was sent');
+    report('rpc', options, figures, faults);
   } finally {
-    bare.close();
-    ours.close();
+    for (const { target } of targets) target.close();
     await Promise.all(servers.map((server) => server.stop()));
+    sink.close();
   }
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  return items.map((_, index) => items[(index + by) % items.length]);
+}
+
+function figureOf(results: readonly Record<Kind, Round>[], kind: Kind, calls: number): Figure {
+  const median = (pick: (result: Record<Kind, Round>) => number): number => percentile(results.map(pick), 0.5);
+  const micros = median((result) => result[kind].microsPerCall);
+  return {
+    name: kind === 'traced' ? 'unary call with all interceptors, its span exported' : 'unary call with all interceptors',
+    value: round(micros, 1),
+    unit: 'us of processor time per call',
+    baseline: {
+      what: 'bare grpc-js server',
+      value: round(
+        median(({ bare }) => bare.microsPerCall),
+        1,
+      ),
+    },
+    ratio: round(
+      median((result) => result[kind].microsPerCall / result.bare.microsPerCall),
+      2,
+    ),
+    cpuSeconds: round((micros * calls) / 1e6, 2),
+    callsPerSecond: Math.round(median((result) => result[kind].callsPerSecond)),
+    callsPerSecondBare: Math.round(median(({ bare }) => bare.callsPerSecond)),
+  };
 }
 
 void main().catch((error: unknown) => {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The servers of bench:rpc, one per process: `ours` with every interceptor (identity by token, workspace, deadline, trace, metrics),
-// `bare` with grpc-js alone; the same messages and the same work.
+// the same with its spans sent to an OTLP endpoint, `bare` with grpc-js alone; the same messages and the same work.
 import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
 import { AnyWorkspace, Authenticator } from '#libs/auth';
 import { ingestion } from '#libs/contracts';
-import { HealthRegistry, Metrics, silentLogger } from '#libs/observability';
+import { HealthRegistry, Metrics, silentLogger, startTracing } from '#libs/observability';
 import { RpcController, RpcServer } from '#libs/rpc';
 
 const { createDataset } = ingestion.DatasetServiceService;
@@ -54,7 +54,8 @@ function listenOurs(authSigningKey: string): Promise<string> {
 }
 
 process.once('SIGTERM', () => process.exit(0));
-const [mode, key] = process.argv.slice(2);
+const [mode, key, endpoint] = process.argv.slice(2);
+if (endpoint !== undefined) startTracing({ endpoint, service: 'bench' });
 void (mode === 'bare' ? listenBare() : listenOurs(key)).then((grpcAddress) =>
   process.stdout.write(`${JSON.stringify({ grpcAddress, baseUrl: 'none' })}\n`),
 );

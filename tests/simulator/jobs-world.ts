@@ -68,7 +68,7 @@ class Replica {
       clock,
       logger,
       { ...settings, workDir: 'none' } as unknown as DataPrepSettings,
-      { observeQueue: nothing, jobEnded: nothing } as unknown as DataPrepMetrics,
+      { observeQueue: nothing, observeRunning: nothing, jobEnded: nothing } as unknown as DataPrepMetrics,
       { on: nothing } as unknown as ShutdownSequence, // a killed process does not stop in order
     );
     this.runner.folders = { make: async () => 'none', remove: async () => undefined, removeOld: async () => undefined };

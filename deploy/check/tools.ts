@@ -83,10 +83,11 @@ export interface ComposeProject {
   services: Record<
     string,
     {
+      image?: string;
       command?: string[] | null;
       environment?: Record<string, string | null>;
       build?: { dockerfile?: string };
-      volumes?: { type: string; source?: string }[];
+      volumes?: { type: string; source?: string; target: string }[];
     }
   >;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { composeFaults } from '../check/compose';
 import { Manifests } from '../check/manifests';
-import { deploymentFaults, prodFaults, settingFaults } from '../check/reality';
+import { deploymentFaults, prodFaults } from '../check/reality';
 import { bootFromFiles, RuntimeFiles } from '../check/runtime-files';
 import { neededMetrics } from '../check/scaling';
-import { Tools, type ComposeProject } from '../check/tools';
+import { Tools } from '../check/tools';
 import { processNames, type ProcessName } from '../local/processes';
 import { runCli } from './cli';
 
@@ -58,17 +59,6 @@ async function boot(root: string, manifests: Manifests, say: (line: string) => v
   } finally {
     files.remove();
   }
-}
-
-/** Every process is there, with settings that it knows and takes. */
-function composeFaults({ services }: ComposeProject): string[] {
-  return processNames.flatMap((name) => {
-    const service = services[name];
-    if (!service) return [`docker-compose.yml has no service ${name}`];
-    const env = Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, value ?? '']));
-    const wrong = service.command?.[0] === name ? [] : [`docker-compose.yml: ${name} runs ${String(service.command?.[0])}`];
-    return [...wrong, ...settingFaults(name, env).map((fault) => `docker-compose.yml: ${fault}`)];
-  });
 }
 
 void runCli(usage, check);

@@ -19,7 +19,7 @@ export async function expectShared({ view, fleet }: ScaleContext, members: numbe
     timeoutMs: 60_000,
     intervalMs: 500,
   });
-  // A leader that was ended takes its lead with its session; another replica asks for it within a second.
+  // A leader that was ended takes its lead with its session; another replica asks for it within two seconds.
   await eventually(
     async () => {
       for (const service of serviceNames) {

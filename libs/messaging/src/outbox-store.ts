@@ -9,8 +9,9 @@ export interface OutboxRow {
 }
 
 const SENT_DAYS_KEPT = 7;
-// Longer than any keyed topic keeps messages (30 days), so that a replayed topic still meets its inbox rows.
-const INBOX_DAYS_KEPT = 45;
+// Longer than topics keep messages (30 days, on Kafka up to 7 more until their segment ends), so that a replayed topic still meets its
+// inbox rows. registry.workspace.v1 is kept for years, for services that are new: its handler changes nothing the second time.
+export const INBOX_DAYS_KEPT = 45;
 
 /** Statements of the relay on its one connection. */
 export class OutboxStore {

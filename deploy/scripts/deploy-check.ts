@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { composeFaults } from '../check/compose';
 import { Manifests } from '../check/manifests';
+import { deliveryFaults, prometheusFaults } from '../check/observability';
 import { deploymentFaults, prodFaults } from '../check/reality';
 import { bootFromFiles, RuntimeFiles } from '../check/runtime-files';
 import { neededMetrics } from '../check/scaling';
@@ -13,7 +14,8 @@ import { runCli } from './cli';
 const usage = `npm run deploy:check -- [--skip-boot]
 Checks what operators deploy, without a cluster or a container engine: manifests of every overlay (kustomize, Kubernetes' schemas),
 docker-compose.yml and deploy/Dockerfile (the parsers of those who run them), all of it against the code (settings, ports, programs,
-edges of the network, autoscalers, disruption budgets), and boots every service from the files that the image would hold. Needs go and python3.`;
+edges of the network, autoscalers, disruption budgets), what Prometheus and Grafana are given in a cluster (promtool), and boots every
+service from the files that the image would hold. Needs go, python3 and promtool.`;
 
 const OVERLAYS = ['dev', 'prod'];
 const COMPOSE_ENVIRONMENT = { AUTH_SIGNING_KEY: 'k'.repeat(48) };
@@ -36,6 +38,8 @@ async function check(argv: string[]): Promise<void> {
     faults.push(...found.map((fault) => `${overlay}: ${fault}`));
     say(`overlay ${overlay}: ${valid.length} manifests fit their schemas`);
   }
+  faults.push(...(await observabilityFaults(tools, prod!, root)));
+  say('Prometheus and Grafana: rules, dashboards and the scrape job, tried on the pods of prod');
   const compose = await tools.compose('docker-compose.yml', COMPOSE_ENVIRONMENT);
   faults.push(...composeFaults(compose));
   say(`docker-compose.yml: ${Object.keys(compose.services).length} services`);
@@ -43,6 +47,14 @@ async function check(argv: string[]): Promise<void> {
   if (faults.length > 0) throw new Error(faults.join('\n'));
   say('settings, ports, probes, programs, network and autoscalers are those of the code');
   if (!values['skip-boot']) await boot(root, prod!, say);
+}
+
+async function observabilityFaults(tools: Tools, pods: Manifests, root: string): Promise<string[]> {
+  const text = await tools.kustomize('deploy/kubernetes/observability');
+  await tools.checkSchemas(text);
+  const manifests = new Manifests(text);
+  const found = [...deliveryFaults(manifests, root), ...(await prometheusFaults(manifests, pods))];
+  return found.map((fault) => `observability: ${fault}`);
 }
 
 async function boot(root: string, manifests: Manifests, say: (line: string) => void): Promise<void> {

@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { removeEmbeddedPostgres, startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/embedded-postgres';
-import { databaseName, processNames, serviceNames, type ProcessName } from '../local/processes';
+import { startKafkaForTests, type TestKafka } from '#libs/testing';
+import { databaseName, processNames, serviceNames, type ProcessName, type ServiceName } from '../local/processes';
+import { checkCommands, type Environments } from './operator-commands';
 import type { NeededMetric } from './scaling';
-import { succeed } from './tools';
+import { succeed, type Ran } from './tools';
 
 const NOBODY = 65534;
-const READY_MS_MAX = 120_000;
+// Beside other checks on two cores; nothing is promised of it.
+const READY_MS_MAX = 240_000;
 const AS_ROOT = process.getuid?.() === 0;
 
 /** The files of the image's last stage in a folder, made by the commands of deploy/Dockerfile without Docker. */
@@ -67,6 +70,15 @@ export class RuntimeFiles {
     });
   }
 
+  /** Runs it to its end. */
+  run(args: string[], env: Record<string, string>): Promise<Ran> {
+    const child = this.start(args, env);
+    const ran: Ran = { code: null, stdout: '', stderr: '' };
+    child.stdout?.on('data', (chunk: Buffer) => (ran.stdout += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (ran.stderr += chunk.toString()));
+    return new Promise((resolve) => child.once('close', (code) => resolve({ ...ran, code })));
+  }
+
   volume(name: 'work' | 'blobs'): string {
     return join(this.folder, name);
   }
@@ -77,50 +89,69 @@ export class RuntimeFiles {
 }
 
 /**
- * Boots every service from the image's files with the variables of its manifest; only addresses of what the cluster would have
- * are exchanged. Services come first, then the migration: they wait, as in the cluster. Gives lines of what was seen.
+ * Boots every service from the image's files with the variables of its manifest, on a real Postgres and Kafka; only addresses, keys and
+ * folders of what the cluster would have are exchanged. Services come first, then the Jobs: they wait, as in the cluster. Then runs
+ * the commands of operators. Gives lines of what was seen.
  */
-export async function bootFromFiles(
-  files: RuntimeFiles,
-  environments: Record<ProcessName, Record<string, string>>,
-  metrics: NeededMetric[],
-): Promise<string[]> {
+export async function bootFromFiles(files: RuntimeFiles, given: Environments, metrics: NeededMetric[]): Promise<string[]> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-image-postgres-'));
   chmodSync(directory, 0o755);
   const server = await startEmbeddedPostgres({ directory, fsync: false, startTimeoutMs: 60_000 });
   const booted: Booted[] = [];
+  let kafka: TestKafka | undefined;
   try {
-    const urls = Object.fromEntries(serviceNames.map((name) => [name, databaseUrl(server, databaseName(name))]));
-    const events = databaseUrl(server, 'millrace_events');
-    const signingKey = 'k'.repeat(48);
-    for (const name of processNames) {
-      const own: Record<string, string> =
-        name === 'runtime' ? {} : { DATABASE_URL: urls[name], BROKER: 'event-log', EVENT_LOG_URL: events };
-      const place = {
-        STORAGE_URL: `file://${files.volume('blobs')}`,
-        AUTH_SIGNING_KEY: signingKey,
-        SHUTDOWN_READINESS_SECONDS: '0',
-      };
-      const work: Record<string, string> = 'WORK_DIR' in environments[name] ? { WORK_DIR: join(files.volume('work'), name) } : {};
-      const ports: Record<string, string> = {
-        HTTP_PORT: String(await freePort()),
-        ...(name === 'runtime' ? {} : { GRPC_PORT: '0' }),
-      };
-      booted.push(new Booted(name, files, { ...environments[name], ...own, ...place, ...work, ...ports }));
-    }
+    kafka = await startKafkaForTests({ own: true });
+    const environments = await exchanged(files, given, { server, brokers: kafka.brokers });
+    for (const name of processNames) booted.push(new Booted(name, files, environments.processes[name]));
     await Promise.all(booted.map((each) => each.until('/health/live', 200)));
     await Promise.all(booted.filter(({ name }) => name !== 'runtime').map((each) => each.until('/health/ready', 503)));
-    await migrate(files, urls, events);
+    for (const job of ['migrate', 'topics'] as const) await finish(files, job, environments.jobs[job]);
     await Promise.all(booted.map((each) => each.until('/health/ready', 200)));
     await Promise.all(booted.map((each) => each.checkHealthCommand(files)));
     for (const needed of metrics) await booted.find(({ name }) => name === needed.service)!.checkMetric(needed);
-    return await Promise.all(booted.map((each) => each.stop()));
+    const said = await checkCommands((args, env) => files.run(args, env), environments);
+    return [...said, ...(await Promise.all(booted.map((each) => each.stop())))];
   } finally {
     for (const { child } of booted) child.kill('SIGKILL');
+    await kafka?.stop();
     await server.stop({ mode: 'immediate' });
     removeEmbeddedPostgres(directory);
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The same variables with the addresses, keys and folders of this machine. */
+async function exchanged(
+  files: RuntimeFiles,
+  { processes, jobs }: Environments,
+  { server, brokers }: { server: EmbeddedPostgres; brokers: string[] },
+): Promise<Environments> {
+  const urlOf = (name: ServiceName): string => databaseUrl(server, databaseName(name));
+  const here = async (name: ProcessName): Promise<[ProcessName, Record<string, string>]> => {
+    const values = {
+      ...(name === 'runtime' ? {} : { DATABASE_URL: urlOf(name) }),
+      KAFKA_BROKERS: brokers.join(),
+      WORK_DIR: join(files.volume('work'), name),
+      STORAGE_URL: `file://${files.volume('blobs')}`,
+      AUTH_SIGNING_KEY: 'k'.repeat(48),
+      SHUTDOWN_READINESS_SECONDS: '0',
+    };
+    const ports: Record<string, string> = name === 'runtime' ? {} : { GRPC_PORT: '0' };
+    return [name, { ...replaced(processes[name], values), ...ports, HTTP_PORT: String(await freePort()) }];
+  };
+  const named = serviceNames.map((name) => [`${name.replaceAll('-', '_').toUpperCase()}_DATABASE_URL`, urlOf(name)] as const);
+  return {
+    processes: Object.fromEntries(await Promise.all(processNames.map(here))) as Environments['processes'],
+    jobs: {
+      migrate: replaced(jobs.migrate, Object.fromEntries(named)),
+      topics: replaced(jobs.topics, { KAFKA_BROKERS: brokers.join() }),
+    },
+  };
+}
+
+/** Other values, for those variables alone that a manifest gives. */
+function replaced(env: Record<string, string>, values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, values[name] ?? value]));
 }
 
 class Booted {
@@ -165,9 +196,9 @@ class Booted {
   async checkHealthCommand(files: RuntimeFiles): Promise<void> {
     let said = '';
     for (const end = Date.now() + READY_MS_MAX; Date.now() < end; await delay(200)) {
-      const health = files.start(['health'], { HTTP_PORT: this.env.HTTP_PORT });
-      for (const stream of [health.stdout, health.stderr]) stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      if ((await new Promise((resolve) => health.once('close', resolve))) === 0) return;
+      const { code, stdout, stderr } = await files.run(['health'], { HTTP_PORT: this.env.HTTP_PORT });
+      if (code === 0) return;
+      said = stdout + stderr;
     }
     throw new Error(`${this.name}: the health command did not end with 0: ${said.slice(-2000)}`);
   }
@@ -184,17 +215,14 @@ class Booted {
     this.child.kill('SIGTERM');
     const code = await this.ended;
     if (code !== 0) throw new Error(`${this.name} ended with ${code} on SIGTERM:\n${this.output.slice(-4000)}`);
-    return `${this.name}: live, waited for its schema, ready, health command, stopped with 0 in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
+    const waited = this.name === 'runtime' ? '' : ' waited for schema and topics,';
+    return `${this.name}: live,${waited} ready, health command, stopped with 0 in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
   }
 }
 
-async function migrate(files: RuntimeFiles, urls: Record<string, string>, events: string): Promise<void> {
-  const named = Object.entries(urls).map(([name, url]) => [`${name.replaceAll('-', '_').toUpperCase()}_DATABASE_URL`, url]);
-  const child = files.start(['migrate'], { ...(Object.fromEntries(named) as Record<string, string>), EVENT_LOG_URL: events });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`migrate ended with ${String(code)}: ${output}`);
+async function finish(files: RuntimeFiles, job: string, env: Record<string, string>): Promise<void> {
+  const { code, stdout, stderr } = await files.run([job], env);
+  if (code !== 0) throw new Error(`${job} ended with ${String(code)}: ${stdout}${stderr}`);
 }
 
 function databaseUrl(server: EmbeddedPostgres, name: string): string {

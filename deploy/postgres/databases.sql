@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- One role and one database per service, and one for the embedded event log (unused with Kafka). Passwords are for docker-compose.yml only.
+-- One role and one database per service; events go over Kafka. Passwords are for docker-compose.yml and the overlay dev only.
 create role millrace_ingestion login password 'ingestion';
 create role millrace_data_prep login password 'data-prep';
 create role millrace_training login password 'training';

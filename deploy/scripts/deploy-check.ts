@@ -15,7 +15,8 @@ const usage = `npm run deploy:check -- [--skip-boot]
 Checks what operators deploy, without a cluster or a container engine: manifests of every overlay (kustomize, Kubernetes' schemas),
 docker-compose.yml and deploy/Dockerfile (the parsers of those who run them), all of it against the code (settings, ports, programs,
 edges of the network, autoscalers, disruption budgets), what Prometheus and Grafana are given in a cluster (promtool), and boots every
-service from the files that the image would hold. Needs go, python3 and promtool.`;
+service from the files that the image would hold, with the commands of operators. Needs go, python3 and promtool; the boot also a JDK
+17 and Maven, for Kafka.`;
 
 const OVERLAYS = ['dev', 'prod'];
 const COMPOSE_ENVIRONMENT = { AUTH_SIGNING_KEY: 'k'.repeat(48) };
@@ -61,12 +62,13 @@ async function boot(root: string, manifests: Manifests, say: (line: string) => v
   const files = await RuntimeFiles.make(root);
   try {
     say(`runtime files: ${await files.megabytes()} MB without development dependencies and embedded Postgres`);
-    const environments = Object.fromEntries(
-      processNames.map((name) => [
-        name,
-        manifests.environment(manifests.find('Deployment', name).spec!.template!.spec.containers[0]),
-      ]),
-    ) as Record<ProcessName, Record<string, string>>;
+    const environment = (kind: 'Deployment' | 'Job', name: string): Record<string, string> =>
+      manifests.environment(manifests.find(kind, name).spec!.template!.spec.containers[0]);
+    const processes = Object.fromEntries(processNames.map((name) => [name, environment('Deployment', name)]));
+    const environments = {
+      processes: processes as Record<ProcessName, Record<string, string>>,
+      jobs: { migrate: environment('Job', 'migrate'), topics: environment('Job', 'topics') },
+    };
     for (const line of await bootFromFiles(files, environments, neededMetrics(manifests))) say(line);
   } finally {
     files.remove();

@@ -31,12 +31,19 @@ const EMPTY: Facts = {
   idleInTransaction: [],
 };
 
-/** What the checker says when monitoring's table and ingestion's hold these. */
-async function judge(alias: string, feedback: string): Promise<string[]> {
-  const ask = (service: string) =>
-    Promise.resolve(service === 'monitoring' ? [{ name: 'm champion', value: alias }] : [{ name: 'f', value: feedback }]);
+const job = (what: string, version: number): TopicEvent =>
+  event('training.job.v1', `millrace.training.job-${what}.v1`, version, { jobId: 'ab-12' });
+
+/** What the checker says when the tables of monitoring, ingestion and the registry hold these. */
+async function judge(alias: string, feedback: string, run = 'FINISHED'): Promise<string[]> {
+  const rows: Record<string, { name: string; value: string }> = {
+    monitoring: { name: 'm champion', value: alias },
+    ingestion: { name: 'f', value: feedback },
+    registry: { name: 'ab12', value: run },
+  };
+  const ask = (service: string) => Promise.resolve([rows[service]]);
   // As a topic may be read: partition by partition, not in the order of time.
-  const events = [retracted, move(2, 2), move(3, 1), move(1, 1), accepted, move(4, 2)];
+  const events = [retracted, job('succeeded', 3), move(2, 2), move(3, 1), job('started', 2), move(1, 1), accepted, move(4, 2)];
   const { lost, outOfOrder } = check({ ...EMPTY, views: await readConsumerViews(events, ask, () => true) });
   return [...lost, ...outOfOrder];
 }
@@ -46,8 +53,9 @@ describe('what consumers hold at the end', () => {
     expect(await judge('2', 'retracted')).toEqual([]);
   });
 
-  it('tells of planted disorder: a move handled after a later one, an acceptance after its retraction', async () => {
-    expect(await judge('1', 'accepted')).toEqual([
+  it('tells of planted disorder: a move handled after a later one, an acceptance after its retraction, a start after the end', async () => {
+    expect(await judge('1', 'accepted', 'RUNNING')).toEqual([
+      'registry.training-results holds RUNNING of ab12; the last event says FINISHED',
       'monitoring.aliases holds 1 of m champion; the last event says 2',
       'ingestion.feedback holds accepted of f; the last event says retracted',
     ]);

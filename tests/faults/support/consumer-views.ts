@@ -14,7 +14,21 @@ interface ViewRule {
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
 
+const RUN_STATES: Readonly<Record<string, string>> = {
+  [Events.JobStarted.type]: 'RUNNING',
+  [Events.JobSucceeded.type]: 'FINISHED',
+  [Events.JobFailed.type]: 'FAILED',
+  [Events.JobCancelled.type]: 'KILLED',
+};
+
 const RULES: ViewRule[] = [
+  {
+    consumer: 'registry.training-results',
+    // The id of a run is that of its job without hyphens.
+    held: ['registry', `select id as name, status as value from runs where workspace = $1 and status <> 'SCHEDULED'`],
+    says: ({ type, data }) =>
+      RUN_STATES[type] === undefined ? [] : [{ name: text(data.jobId).replaceAll('-', ''), value: RUN_STATES[type] }],
+  },
   {
     consumer: 'monitoring.aliases',
     held: [

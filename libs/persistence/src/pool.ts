@@ -5,7 +5,7 @@ import { remainingDeadlineMs } from '#libs/clock';
 import { withArrayLiterals } from './array-parameters';
 import type { Answer, Connection, Connections } from './connections';
 import { PersistenceErrors } from './persistence.errors';
-import { breaksConnection, mapDriverError } from './sqlstate';
+import { breaksConnection, mapConnectError, mapDriverError } from './sqlstate';
 
 /** Size and time limits of a pool; each default is a bound that keeps a stuck part from spreading. */
 export interface PoolOptions {
@@ -86,7 +86,7 @@ export class ConnectionPool implements Connections {
     try {
       return new PooledConnection(await this.pool.connect());
     } catch (error) {
-      throw this.mapConnectError(error);
+      throw this.explain(error);
     }
   }
 
@@ -96,7 +96,7 @@ export class ConnectionPool implements Connections {
     return this.closing;
   }
 
-  private mapConnectError(error: unknown): AppError {
+  private explain(error: unknown): AppError {
     const text = error instanceof Error ? error.message : '';
     if (/timeout exceeded when trying to connect/.test(text)) {
       const { total, waiting } = this.stats();
@@ -108,7 +108,7 @@ export class ConnectionPool implements Connections {
     if (/Cannot use a pool after calling end/.test(text)) {
       return PersistenceErrors.UNAVAILABLE('the database pool is closed', {}, error);
     }
-    return mapDriverError(error);
+    return mapConnectError(error);
   }
 }
 

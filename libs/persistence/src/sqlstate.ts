@@ -47,7 +47,12 @@ const CONNECTION_CODES = new Set([
   'EHOSTDOWN',
   'ECONNABORTED',
   'EADDRNOTAVAIL',
+  'EMFILE', // no file is left for a socket, of this process or of this machine
+  'ENFILE',
 ]);
+// What Node and OpenSSL call a handshake that fails and a stream that breaks; pg has words of its own for a server without TLS.
+const TLS_CODES = /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|HOSTNAME_MISMATCH)/;
+const TLS_REFUSED = /does not support SSL connections|establishing an SSL connection/;
 
 /** True when the server itself answered (its connection is still good unless the severity is FATAL). */
 export function isServerAnswer(error: unknown): error is ServerError {
@@ -72,10 +77,17 @@ export function mapDriverError(error: unknown): AppError {
   if (/Query read timeout/.test(text))
     return PersistenceErrors.STATEMENT_TIMEOUT('the database did not answer in time', {}, error);
   const code = (error as { code?: string } | null)?.code ?? '';
-  if (CONNECTION_CODES.has(code) || CONNECTION_LOST.test(text)) {
+  if (CONNECTION_CODES.has(code) || CONNECTION_LOST.test(text) || TLS_CODES.test(code) || TLS_REFUSED.test(text)) {
     return PersistenceErrors.UNAVAILABLE('the database does not answer', {}, error);
   }
   return PersistenceErrors.QUERY_FAILED('the statement could not be sent', {}, error);
+}
+
+/** As `mapDriverError`, for a connection that was not made: no statement failed, so what no rule covers is a database that is away. */
+export function mapConnectError(error: unknown): AppError {
+  const mapped = mapDriverError(error);
+  if (mapped.code !== 'PERSISTENCE.QUERY_FAILED') return mapped;
+  return PersistenceErrors.UNAVAILABLE('there is no connection to the database', mapped.details, error);
 }
 
 /** True for a unique violation, of that constraint if one is named. */

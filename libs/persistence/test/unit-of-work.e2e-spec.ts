@@ -101,6 +101,17 @@ describe('unit of work', () => {
     }
   });
 
+  it('is away, not broken, for a server that cannot speak TLS as the URL asks', async () => {
+    const url = new URL(database.url);
+    url.searchParams.set('sslmode', 'require');
+    const secured = openPersistence({ databaseUrl: url.toString(), applicationName: 'secured' });
+    try {
+      await expect(secured.database.query('select 1')).rejects.toMatchObject({ code: 'PERSISTENCE.UNAVAILABLE' });
+    } finally {
+      await secured.close();
+    }
+  });
+
   it('keeps bigint exact, days without a zone, and jsonb parsed', async () => {
     const [row] = await database.db.query(
       `select 9007199254740993::bigint as big, date '2026-02-28' as day, '{"a":1}'::jsonb as doc`,

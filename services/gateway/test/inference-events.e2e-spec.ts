@@ -34,6 +34,29 @@ describe('inference events', () => {
     }
   });
 
+  it('wait while the database refuses all of them, none is given up for it, and all are written when it takes them again', async () => {
+    const gateway = await GatewayHarness.start();
+    try {
+      await gateway.endpoint('triage');
+      // A right that is missing, as SQLSTATE 42501; a sequence counts also what is rolled back.
+      await gateway.sql(`create sequence refused`);
+      await gateway.sql(`create function refuse() returns trigger language plpgsql as
+        $$ begin perform nextval('refused'); raise exception 'no right' using errcode = '42501'; end $$`);
+      await gateway.sql(`create trigger refuse before insert on outbox for each row
+        when (new.topic = 'gateway.inference.v1') execute function refuse()`);
+      const answers = await Promise.all(Array.from({ length: 5 }, () => gateway.chat('triage')));
+      const ids = answers.map((reply) => reply.headers.get('x-millrace-inference-id')!);
+      await eventually(async () => Number((await gateway.sql<{ n: string }>('select last_value as n from refused'))[0].n) > 3);
+      const waiting = (await gateway.call('GET', '/api/v1/inference-events/dropped')).body;
+      expect(waiting).toMatchObject({ queued: 5, droppedTotal: 0 });
+      await gateway.sql('drop trigger refuse on outbox');
+      await Promise.all(ids.map((id) => gateway.inference(id)));
+      expect((await gateway.call('GET', '/api/v1/inference-events/dropped')).body.droppedTotal).toBe(0);
+    } finally {
+      await gateway.close();
+    }
+  });
+
   it('that find the queue full are counted and listed', async () => {
     const gateway = await GatewayHarness.start({ EVENT_QUEUE_MAX: '2', EVENT_FLUSH_MS: '60000', LOG_LEVEL: 'silent' });
     try {

@@ -4,9 +4,15 @@ import { spawnSync } from 'node:child_process';
 import { appendFile, copyFile, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EventPublisher } from '#libs/messaging';
+import { Metrics, silentLogger } from '#libs/observability';
+import { PersistenceErrors, type UnitOfWork } from '#libs/persistence';
 import { eventually } from '#libs/testing';
+import type { GatewaySettings } from '../src/config';
+import { GatewayMetrics } from '../src/gateway.metrics';
 import type { Inference } from '../src/inferences/inference';
 import { ABANDONED_MS, InferenceJournal } from '../src/inferences/inference-journal';
+import { RecordInferences } from '../src/inferences/record-inferences';
 import { GatewayHarness } from './gateway-harness';
 
 jest.setTimeout(40_000);
@@ -113,6 +119,61 @@ describe('InferenceJournal', () => {
     await own.forget([]);
     await own.close();
     expect([await readdir(folder()), failures, own.unprotected]).toEqual([[], [], 0]);
+  });
+});
+
+describe('RecordInferences on a journal', () => {
+  let workDir: string;
+  let failure: Error | undefined;
+  let tries: number;
+  let written: string[];
+  const folder = (): string => join(workDir, 'inference-events');
+  const event = (inferenceId: string): Inference =>
+    ({
+      ...inference(inferenceId),
+      chosen: { arm: 'none', target: {} },
+      outputText: '',
+      errorCode: '',
+      finishReason: '',
+      responseId: '',
+    }) as Inference;
+
+  const recordInferences = (settings: Partial<GatewaySettings> = {}): RecordInferences => {
+    const run = async (work: (tx: object) => Promise<unknown>): Promise<unknown> => {
+      tries += 1;
+      if (failure) throw failure;
+      return work({});
+    };
+    const publishMany = async (_tx: unknown, _type: unknown, events: { id: string }[]): Promise<void> => {
+      written.push(...events.map(({ id }) => id));
+    };
+    const all = { workDir, eventQueueMax: 100, eventQueueBytesMax: 1e9, eventFlushMs: 20, ...settings } as GatewaySettings;
+    const ports = [{ run } as unknown as UnitOfWork, { publishMany } as unknown as EventPublisher] as const;
+    return new RecordInferences(...ports, new GatewayMetrics(new Metrics('gateway')), silentLogger(), all);
+  };
+
+  beforeEach(async () => {
+    workDir = await mkdtemp(join(tmpdir(), 'millrace-journal-'));
+    [failure, tries, written] = [undefined, 0, []];
+  });
+  afterEach(() => rm(workDir, { recursive: true, force: true }));
+
+  it('keeps the file of an ended process until the database has taken its events, whatever the outage is called', async () => {
+    const name = `${endedProcess()}-${randomUUID()}.jsonl`;
+    await mkdir(folder(), { recursive: true });
+    await writeFile(join(folder(), name), `${JSON.stringify(event('a'))}\n${JSON.stringify(event('b'))}\n`);
+    failure = PersistenceErrors.QUERY_FAILED('the database answered SQLSTATE 42501', { sqlstate: '42501' });
+    const refused = recordInferences();
+    await refused.start();
+    await eventually(() => tries > 0);
+    await refused.drain(1);
+    expect([await readdir(folder()), refused.queue.droppedTotal]).toEqual([[name], 0]);
+    failure = undefined;
+    const next = recordInferences();
+    await next.start();
+    await eventually(() => written.length > 0);
+    await next.drain(1000);
+    expect([await readdir(folder()), written]).toEqual([[], ['a', 'b']]);
   });
 });
 

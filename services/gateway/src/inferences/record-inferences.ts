@@ -17,11 +17,13 @@ const BATCH = 200;
 const JOURNAL_LOOK_MS = 10_000;
 // An empty queue is not looked at: who puts something in sees to it.
 const REST_MS = 60_000;
-const REFUSED_BY_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
+// Of the data: data exceptions and integrity constraints.
+const SQLSTATE_OF_DATA = /^2[23]/;
+const KINDS_OF_DATA = ['invalid', 'precondition', 'already-exists', 'internal'];
 
 /**
  * Writes finished requests as events: callers never wait for the database. While it is away the queue holds them, and a journal
- * on disk keeps them over a kill; a batch that the database refuses is halved until the one that it refuses is found.
+ * on disk keeps them over a kill; a batch whose data is refused is halved until the one that is refused is found.
  */
 @Injectable()
 export class RecordInferences {
@@ -33,6 +35,8 @@ export class RecordInferences {
   private readonly journalLoop: BackgroundLoop;
   private loggedAtMs = -Infinity;
   private unprotectedSeen = 0;
+  // Ids of events that are refused, in batches that are not through yet: a batch comes again when the rest of it finds an outage.
+  private readonly givenUp = new Set<string>();
 
   constructor(
     private readonly unitOfWork: UnitOfWork,
@@ -109,6 +113,7 @@ export class RecordInferences {
     const batch = this.queue.peek(BATCH);
     if (batch.length === 0) return;
     await this.write(batch);
+    this.settle(batch);
     this.queue.remove(batch.length);
     this.metrics.eventsQueued.set(this.queue.size);
     await this.journal.forget(batch);
@@ -131,6 +136,7 @@ export class RecordInferences {
       for (let start = 0; start < orphan.inferences.length; start += BATCH)
         await this.write(orphan.inferences.slice(start, start + BATCH));
       await this.journal.discard(orphan);
+      this.settle(orphan.inferences);
       this.metrics.eventsRecovered.inc(orphan.inferences.length);
       const { inferences, unreadable } = orphan;
       this.logger.warn({ events: inferences.length, unreadable }, 'wrote the inference events of a process that was killed');
@@ -145,18 +151,28 @@ export class RecordInferences {
     } catch (error) {
       // A commit whose outcome is unknown comes again under the same event ids; one that had worked is then refused as known.
       const known = hasCode(error, 'PERSISTENCE.UNIQUE_VIOLATION');
-      if (!REFUSED_BY_DATA.includes(toAppError(error).kind)) throw error;
+      if (!isOfData(error)) throw error;
       if (batch.length === 1) {
-        if (known) return;
-        this.logger.error({ err: error, inferenceId: batch[0].inferenceId }, 'inference event cannot be written');
-        this.queue.drop(batch[0], 'unwritable');
-        this.noteDrop(batch[0], 'unwritable');
+        if (!known) this.giveUp(batch[0], error);
         return;
       }
       const middle = batch.length >> 1;
       await this.write(batch.slice(0, middle));
       await this.write(batch.slice(middle));
     }
+  }
+
+  private giveUp(inference: Inference, error: unknown): void {
+    const { inferenceId } = inference;
+    if (this.givenUp.has(inferenceId)) return;
+    this.givenUp.add(inferenceId);
+    this.logger.error({ err: error, inferenceId }, 'inference event cannot be written');
+    this.queue.drop(inference, 'unwritable');
+    this.noteDrop(inference, 'unwritable');
+  }
+
+  private settle(batch: readonly Inference[]): void {
+    for (const { inferenceId } of batch) this.givenUp.delete(inferenceId);
   }
 
   private publish(tx: Parameters<EventPublisher['publishMany']>[0], batch: Inference[]): Promise<string[]> {
@@ -183,4 +199,12 @@ export class RecordInferences {
     const { droppedTotal } = this.queue;
     this.logger.error({ workspace, inferenceId, endpoint, reason, droppedTotal }, 'inference event dropped');
   }
+}
+
+/** True when the event itself is refused, now and for ever. Whatever else fails is an outage, also one that no rule knows yet. */
+function isOfData(error: unknown): boolean {
+  const { code, kind, details } = toAppError(error);
+  if (typeof details['sqlstate'] === 'string') return SQLSTATE_OF_DATA.test(details['sqlstate']);
+  // Not the database's word: the publisher refused it (too large), or it cannot be made an event.
+  return !code.startsWith('PERSISTENCE.') && KINDS_OF_DATA.includes(kind);
 }

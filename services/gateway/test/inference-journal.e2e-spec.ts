@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { appendFile, copyFile, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, open, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventPublisher } from '#libs/messaging';
@@ -47,6 +47,7 @@ describe('InferenceJournal', () => {
     opened = [];
   });
   afterEach(async () => {
+    jest.restoreAllMocks();
     for (const each of opened) await each.close();
     await rm(workDir, { recursive: true, force: true });
   });
@@ -120,7 +121,64 @@ describe('InferenceJournal', () => {
     await own.close();
     expect([await readdir(folder()), failures, own.unprotected]).toEqual([[], [], 0]);
   });
+
+  it('holds up no answer for longer than promised while the disk hangs, also those that come during the write that does', async () => {
+    const own = new InferenceJournal(workDir, (error) => failures.push(error), 50);
+    opened.push(own);
+    await own.touch();
+    const disk = await hangingDisk();
+    try {
+      const startMs = performance.now();
+      const taken = own.append(inference('a'));
+      const later = [own.append(inference('b')), own.append(inference('c'))];
+      await Promise.all([taken, ...later]);
+      await own.append(inference('d'));
+      // A busy machine may be late, but a hang that never ends is not waited for.
+      expect(performance.now() - startMs).toBeLessThan(5_000);
+      expect([own.unprotected, ['a', 'b', 'c', 'd'].map((id) => own.holds(inference(id)))]).toEqual([
+        4,
+        [false, false, false, false],
+      ]);
+    } finally {
+      disk.goOn();
+    }
+    await eventually(() => own.holds(inference('c')));
+    expect([own.unprotected, own.holds(inference('a')), failures]).toEqual([4, true, []]);
+    await own.close();
+    await handOver(endedProcess());
+    const [orphan] = await (await journal()).orphans(Date.now());
+    expect(orphan.inferences.map((each) => each.inferenceId)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('waits for the lines that it has, late as they are, before it closes', async () => {
+    const own = new InferenceJournal(workDir, (error) => failures.push(error), 1);
+    opened.push(own);
+    await own.touch();
+    const disk = await hangingDisk();
+    await Promise.all([own.append(inference('a')), own.append(inference('b'))]);
+    const closed = own.close();
+    disk.goOn();
+    await closed;
+    await handOver(endedProcess());
+    const [orphan] = await (await journal()).orphans(Date.now());
+    expect([orphan.inferences.map((each) => each.inferenceId), failures]).toEqual([['a', 'b'], []]);
+  });
 });
+
+/** Appends wait until `goOn`. */
+async function hangingDisk(): Promise<{ goOn: () => void }> {
+  const handle = await open(__filename);
+  const files = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const append = files.appendFile;
+  let goOn = (): void => undefined;
+  const hang = new Promise<void>((resolve) => (goOn = resolve));
+  jest.spyOn(files, 'appendFile').mockImplementation(async function (this: typeof handle, ...args) {
+    await hang;
+    return append.apply(this, args);
+  });
+  return { goOn };
+}
 
 describe('RecordInferences on a journal', () => {
   let workDir: string;

@@ -6,7 +6,7 @@ import type { Inference } from './inference';
 
 /** A segment that is larger is left to be emptied, and the next one begins. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
-/** How long an answer waits for the disk at most; then it goes out without this protection, which is counted. */
+/** How long an answer waits for a write at most; then it goes out without this protection, which is counted. */
 const WAIT_MS_MAX = 50;
 /** A segment that nobody has touched for so long belongs to nobody, even if its process id is in use. */
 export const ABANDONED_MS = 60_000;
@@ -18,6 +18,13 @@ interface Segment {
   bytes: number;
   /** Events in it that are not in the database yet. */
   waiting: number;
+}
+
+/** An event as it shall stand in a file. */
+interface Line {
+  text: string;
+  /** Ends the wait of its answer; gone when that has ended. */
+  resume?: () => void;
 }
 
 /** A segment that an ended process left behind. */
@@ -38,10 +45,10 @@ export class InferenceJournal {
   private current: Segment | undefined;
   private readonly full = new Set<Segment>();
   private readonly segmentOf = new Map<string, Segment>();
-  // Lines that no write has taken yet, by inference id.
-  private lines = new Map<string, string>();
-  private waiters: (() => void)[] = [];
-  private writing = false;
+  // Lines that no write has taken yet, and those that the present one has taken, by inference id.
+  private lines = new Map<string, Line>();
+  private taken: ReadonlyMap<string, Line> = new Map();
+  private writing: Promise<void> | undefined;
   private slow = false;
   /** Events that were answered without being on disk. */
   unprotected = 0;
@@ -75,29 +82,30 @@ export class InferenceJournal {
       this.unprotected += 1;
       return Promise.resolve();
     }
-    this.lines.set(inference.inferenceId, `${JSON.stringify(inference)}\n`);
-    return new Promise((done) => {
-      this.waiters.push(done);
-      if (!this.writing) void this.writeOut();
+    return new Promise((resume) => {
+      this.lines.set(inference.inferenceId, { text: `${JSON.stringify(inference)}\n`, resume });
+      this.writing ??= this.writeOut();
     });
   }
 
   /** These are in the outbox, or were given up. */
   async forget(inferences: readonly Inference[]): Promise<void> {
     for (const { inferenceId } of inferences) {
+      this.lines.get(inferenceId)?.resume?.();
       this.lines.delete(inferenceId);
       this.release(inferenceId);
     }
     for (const segment of this.full) if (segment.waiting === 0) await this.remove(segment);
   }
 
-  /** True when the event would survive the end of this process. */
-  holds(inference: Inference): boolean {
-    return this.segmentOf.has(inference.inferenceId) || this.lines.has(inference.inferenceId);
+  /** True when the event is on disk, so that it survives the end of this process. */
+  holds({ inferenceId }: Inference): boolean {
+    return this.segmentOf.has(inferenceId) && !this.taken.has(inferenceId);
   }
 
-  /** Closes the files; those that hold nothing any more are removed, others are left to the next process. */
+  /** Writes what it has and closes the files; those that hold nothing any more are removed, others are left to the next process. */
   async close(): Promise<void> {
+    await this.writing;
     this.retire();
     for (const segment of this.segments()) {
       if (segment.waiting === 0) await this.remove(segment);
@@ -152,39 +160,37 @@ export class InferenceJournal {
   }
 
   private async writeOut(): Promise<void> {
-    this.writing = true;
-    while (this.waiters.length > 0) {
-      const { lines, waiters } = this;
+    while (this.lines.size > 0) {
+      const lines = (this.taken = this.lines);
       this.lines = new Map();
-      this.waiters = [];
-      const goOn = (): void => waiters.splice(0).forEach((resume) => resume());
+      // Those that came while this write hangs go on too; their lines stay for the next one.
       const watch = setTimeout(() => {
         this.slow = true;
-        this.unprotected += lines.size;
-        goOn();
+        this.unprotected += resumeAll(lines) + resumeAll(this.lines);
       }, this.waitMsMax);
       try {
         await this.write(lines);
       } catch (error) {
         // A full disk, for instance: answers go on. The next `touch` begins a new segment.
-        if (!this.slow) this.unprotected += lines.size;
+        this.unprotected += resumeAll(lines);
         for (const inferenceId of lines.keys()) this.release(inferenceId);
         this.retire();
         this.onFailure(error);
       }
       clearTimeout(watch);
       this.slow = false;
-      goOn();
+      this.taken = new Map();
+      resumeAll(lines);
     }
-    this.writing = false;
+    this.writing = undefined;
   }
 
-  private async write(lines: ReadonlyMap<string, string>): Promise<void> {
+  private async write(lines: ReadonlyMap<string, Line>): Promise<void> {
     const segment = this.current;
     if (!segment) throw new Error('the journal of inference events has no file');
     segment.waiting += lines.size;
     for (const inferenceId of lines.keys()) this.segmentOf.set(inferenceId, segment);
-    const text = [...lines.values()].join('');
+    const text = [...lines.values()].map((line) => line.text).join('');
     await segment.file.appendFile(text);
     segment.bytes += Buffer.byteLength(text);
     if (segment.bytes < SEGMENT_BYTES_MAX || segment !== this.current) return;
@@ -197,6 +203,18 @@ export class InferenceJournal {
     await segment.file.close();
     await rm(segment.path, { force: true });
   }
+}
+
+/** Ends every wait that has not ended yet; gives how many. */
+function resumeAll(lines: ReadonlyMap<string, Line>): number {
+  let count = 0;
+  for (const line of lines.values()) {
+    if (!line.resume) continue;
+    line.resume();
+    line.resume = undefined;
+    count += 1;
+  }
+  return count;
 }
 
 // A process id that is our own, in a file that is not ours, was that of the container's process before this one.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Manifests } from './manifests';
-import { settingFaults } from './reality';
+import { settingFaults, workDirFaults } from './reality';
 
 const gateway = { labels: { 'app.kubernetes.io/name': 'gateway' } };
 const registry = { labels: { 'app.kubernetes.io/name': 'registry' } };
@@ -18,6 +18,23 @@ describe('what deploy:check finds', () => {
     expect(settingFaults('registry', env)).toEqual(['registry: RUNTIME_URL is no setting of it']);
     expect(settingFaults('gateway', { ...env, REGISTRY_GRPC: 'registry' }).join()).toMatch(/REGISTRY_GRPC/);
     expect(settingFaults('runtime', { KAFKA_BROKERS: 'kafka:9092' })).toEqual(['runtime: KAFKA_BROKERS is no setting of it']);
+  });
+
+  it('a work folder that cannot be written, or that ends with its pod while the process counts on it', () => {
+    const pod = (volume: object) => ({
+      containers: [{ name: 'service', image: 'millrace', volumeMounts: [{ name: 'work', mountPath: '/work' }] }],
+      volumes: [{ name: 'work', ...volume }],
+    });
+    const told = { WORK_DIR: '/work', WORK_DIR_OUTLIVES_PROCESS: 'false' };
+    expect(workDirFaults('gateway', pod({ emptyDir: {} }), { WORK_DIR: '/work' })).toEqual([
+      'gateway: WORK_DIR /work ends with its pod, so WORK_DIR_OUTLIVES_PROCESS must be false',
+    ]);
+    expect(workDirFaults('gateway', pod({ emptyDir: {} }), told)).toEqual([]);
+    expect(workDirFaults('gateway', pod({ persistentVolumeClaim: {} }), { WORK_DIR: '/work' })).toEqual([]);
+    expect(workDirFaults('training', pod({ emptyDir: {} }), { WORK_DIR: '/work' })).toEqual([]);
+    expect(workDirFaults('gateway', pod({ emptyDir: {} }), { WORK_DIR: '/var/work' })).toEqual([
+      'gateway: WORK_DIR /var/work is on the read-only file system',
+    ]);
   });
 
   it('an edge of the network that is closed on either side, or on another port', () => {

@@ -36,7 +36,7 @@ export interface PodSpec {
   automountServiceAccountToken?: boolean;
   terminationGracePeriodSeconds?: number;
   securityContext?: { runAsNonRoot?: boolean; seccompProfile?: { type: string } };
-  volumes?: { name: string }[];
+  volumes?: { name: string; emptyDir?: object }[];
 }
 
 /** A manifest, as far as the checks look at it. */

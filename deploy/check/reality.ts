@@ -10,7 +10,7 @@ import { MonitoringSettings } from '../../services/monitoring/src/config';
 import { RegistrySettings } from '../../services/registry/src/config';
 import { RuntimeSettings } from '../../services/runtime/src/config';
 import { TrainingSettings } from '../../services/training/src/config';
-import type { Manifest, Manifests } from './manifests';
+import type { Manifest, Manifests, PodSpec } from './manifests';
 import { networkFaults, outsideFaults, questionsOf } from './network';
 import { adapterFaults, adapterRules, scalingFaults } from './scaling';
 
@@ -81,14 +81,24 @@ function processFaults(manifests: Manifests, deployment: Manifest, name: Process
     [container.resources?.limits?.memory !== undefined, 'has no memory limit'],
     [container.resources?.requests?.cpu !== undefined, 'asks for no processor time, so cannot be scaled by it'],
   ];
-  const workDir = env.WORK_DIR;
-  const mounted = workDir === undefined || container.volumeMounts?.some(({ mountPath }) => workDir.startsWith(mountPath));
-  if (!mounted) expected.push([false, `WORK_DIR ${workDir} is on the read-only file system`]);
   return [
     ...expected.filter(([ok]) => !ok).map(([, what]) => `${name}: ${what}`),
+    ...workDirFaults(name, pod, env),
     ...lockFaults(deployment),
     ...settingFaults(name, env),
   ];
+}
+
+/** Writable, and what the process is told of how long it lasts is so. */
+export function workDirFaults(name: ProcessName, { containers, volumes }: PodSpec, env: Record<string, string>): string[] {
+  const workDir = env.WORK_DIR;
+  if (workDir === undefined) return [];
+  const mount = containers[0].volumeMounts?.find(({ mountPath }) => workDir.startsWith(mountPath));
+  if (!mount) return [`${name}: WORK_DIR ${workDir} is on the read-only file system`];
+  const asks = settingsOf(settingsClasses[name]).some((entry) => entry.env === 'WORK_DIR_OUTLIVES_PROCESS');
+  const endsWithPod = volumes?.some((volume) => volume.name === mount.name && volume.emptyDir !== undefined);
+  if (!asks || !endsWithPod || env.WORK_DIR_OUTLIVES_PROCESS === 'false') return [];
+  return [`${name}: WORK_DIR ${workDir} ends with its pod, so WORK_DIR_OUTLIVES_PROCESS must be false`];
 }
 
 /** Non-root, nothing writable but volumes, no capability, no token of the cluster. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IsArray, IsInt, IsString, Matches, Max, Min, MinLength } from 'class-validator';
+import { IsArray, IsBoolean, IsInt, IsString, Matches, Max, Min, MinLength } from 'class-validator';
 import { ServiceSettings, Setting } from '#libs/config';
 
 /** Settings of the gateway. */
@@ -18,6 +18,13 @@ export class GatewaySettings extends ServiceSettings {
   @IsString()
   @MinLength(1)
   workDir: string;
+
+  @Setting({
+    doc: 'WORK_DIR outlives this process, so that the next one writes what a stop leaves there; false counts and lists it as dropped.',
+    default: true,
+  })
+  @IsBoolean()
+  workDirOutlivesProcess: boolean;
 
   @Setting({
     doc: 'Origins (http://host:port) that endpoints may name as backend beside RUNTIME_URL, comma-separated; * = any.',

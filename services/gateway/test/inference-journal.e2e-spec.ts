@@ -22,6 +22,14 @@ const inference = (inferenceId: string, inputText = 'a hoofed mammal'): Inferenc
 
 const endedProcess = (): number => spawnSync(process.execPath, ['-e', '0']).pid;
 
+/** The file of the only journal, named as if another process had written it. */
+async function handOver(folder: string, processId: number): Promise<string> {
+  const [name] = await readdir(folder);
+  const path = join(folder, name.replace(/^\d+/, String(processId)));
+  await rename(join(folder, name), path);
+  return path;
+}
+
 describe('InferenceJournal', () => {
   let workDir: string;
   let failures: unknown[];
@@ -33,14 +41,6 @@ describe('InferenceJournal', () => {
     await made.touch();
     return made;
   };
-  /** The file of the only journal, named as if another process had written it. */
-  const handOver = async (processId: number): Promise<string> => {
-    const [name] = await readdir(folder());
-    const path = join(folder(), name.replace(/^\d+/, String(processId)));
-    await rename(join(folder(), name), path);
-    return path;
-  };
-
   beforeEach(async () => {
     workDir = await mkdtemp(join(tmpdir(), 'millrace-journal-'));
     failures = [];
@@ -55,7 +55,7 @@ describe('InferenceJournal', () => {
   it('gives what a killed process had not written yet to the next one, and a cut last line is no event', async () => {
     const killed = await journal();
     await Promise.all([killed.append(inference('a')), killed.append(inference('b')), killed.append(inference('c'))]);
-    await appendFile(await handOver(endedProcess()), '{"inferenceId":"d","inp');
+    await appendFile(await handOver(folder(), endedProcess()), '{"inferenceId":"d","inp');
     const next = await journal();
     const [orphan, ...others] = await next.orphans(Date.now());
     expect(others).toEqual([]);
@@ -70,7 +70,7 @@ describe('InferenceJournal', () => {
   it('leaves the file of a living process alone until nobody has touched it for long', async () => {
     const frozen = await journal();
     await frozen.append(inference('a'));
-    const path = await handOver(process.ppid);
+    const path = await handOver(folder(), process.ppid);
     const next = await journal();
     expect(await next.orphans(Date.now())).toEqual([]);
     const long = new Date(Date.now() - ABANDONED_MS - 1_000);
@@ -83,7 +83,7 @@ describe('InferenceJournal', () => {
     await rm(folder(), { recursive: true });
     await frozen.touch();
     await frozen.append(inference('b'));
-    await handOver(endedProcess());
+    await handOver(folder(), endedProcess());
     expect((await (await journal()).orphans(Date.now()))[0].inferences).toEqual([inference('b')]);
   });
 
@@ -97,7 +97,7 @@ describe('InferenceJournal', () => {
     await own.close();
     const left = await readdir(folder());
     expect(left).toHaveLength(1);
-    await handOver(endedProcess());
+    await handOver(folder(), endedProcess());
     const next = await journal();
     const [orphan] = await next.orphans(Date.now());
     expect(orphan.inferences.map((each) => each.inferenceId)).toContain('e-11');
@@ -145,7 +145,7 @@ describe('InferenceJournal', () => {
     await eventually(() => own.holds(inference('c')));
     expect([own.unprotected, own.holds(inference('a')), failures]).toEqual([4, true, []]);
     await own.close();
-    await handOver(endedProcess());
+    await handOver(folder(), endedProcess());
     const [orphan] = await (await journal()).orphans(Date.now());
     expect(orphan.inferences.map((each) => each.inferenceId)).toEqual(['a', 'b', 'c']);
   });
@@ -159,7 +159,7 @@ describe('InferenceJournal', () => {
     const closed = own.close();
     disk.goOn();
     await closed;
-    await handOver(endedProcess());
+    await handOver(folder(), endedProcess());
     const [orphan] = await (await journal()).orphans(Date.now());
     expect([orphan.inferences.map((each) => each.inferenceId), failures]).toEqual([['a', 'b'], []]);
   });
@@ -205,7 +205,14 @@ describe('RecordInferences on a journal', () => {
     const publishMany = async (_tx: unknown, _type: unknown, events: { id: string }[]): Promise<void> => {
       written.push(...events.map(({ id }) => id));
     };
-    const all = { workDir, eventQueueMax: 100, eventQueueBytesMax: 1e9, eventFlushMs: 20, ...settings } as GatewaySettings;
+    const all = {
+      workDir,
+      eventQueueMax: 100,
+      eventQueueBytesMax: 1e9,
+      eventFlushMs: 20,
+      workDirOutlivesProcess: true,
+      ...settings,
+    } as GatewaySettings;
     const ports = [{ run } as unknown as UnitOfWork, { publishMany } as unknown as EventPublisher] as const;
     return new RecordInferences(...ports, new GatewayMetrics(new Metrics('gateway')), silentLogger(), all);
   };
@@ -232,6 +239,27 @@ describe('RecordInferences on a journal', () => {
     await eventually(() => written.length > 0);
     await next.drain(1000);
     expect([await readdir(folder()), written]).toEqual([[], ['a', 'b']]);
+  });
+
+  it.each([
+    [true, 0, 'the next process on the folder writes them'],
+    [false, 3, 'the folder ends with the pod'],
+  ])('at a stop without the database, with WORK_DIR_OUTLIVES_PROCESS %s, has dropped %d: %s', async (outlives, dropped) => {
+    failure = PersistenceErrors.UNAVAILABLE('the database does not answer');
+    const stopped = recordInferences({ workDirOutlivesProcess: outlives });
+    await stopped.start();
+    await Promise.all(['a', 'b', 'c'].map((id) => stopped.execute(event(id))));
+    await stopped.drain(1);
+    expect(stopped.queue.droppedTotal).toBe(dropped);
+    expect(stopped.queue.listDropped('default', 9).map(({ reason }) => reason)).toEqual(Array(dropped).fill('shutdown'));
+    failure = undefined;
+    await handOver(folder(), endedProcess());
+    const next = recordInferences();
+    await next.start();
+    await eventually(() => written.length > 0);
+    await next.drain(1000);
+    // The folder was there after all: told too often is better than not told.
+    expect(written).toEqual(['a', 'b', 'c']);
   });
 });
 

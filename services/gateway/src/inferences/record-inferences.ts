@@ -43,7 +43,7 @@ export class RecordInferences {
     private readonly publisher: EventPublisher,
     private readonly metrics: GatewayMetrics,
     private readonly logger: Logger,
-    settings: GatewaySettings,
+    private readonly settings: GatewaySettings,
   ) {
     this.queue = new InferenceQueue(settings.eventQueueMax, settings.eventQueueBytesMax);
     const work = async (): Promise<boolean> => {
@@ -84,7 +84,7 @@ export class RecordInferences {
     this.journalLoop.start();
   }
 
-  /** Writes everything that waits. What cannot be written within the time is listed as dropped. */
+  /** Writes everything that waits. What cannot be written within the time is left to the journal, or listed as dropped. */
   async drain(withinMs: number): Promise<void> {
     await Promise.all([this.loop.stop(), this.journalLoop.stop()]);
     clearTimeout(this.flushTimer);
@@ -97,15 +97,21 @@ export class RecordInferences {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
-    for (const inference of this.queue.peek(this.queue.size)) {
-      // The next process on this folder writes it.
-      if (this.journal.holds(inference)) continue;
+    this.leave();
+    await this.journal.close();
+  }
+
+  // What the next process on this folder writes is not lost, unless the folder ends with this one.
+  private leave(): void {
+    const waiting = this.queue.peek(this.queue.size).filter(({ inferenceId }) => !this.givenUp.has(inferenceId));
+    const lost = waiting.filter((inference) => !this.settings.workDirOutlivesProcess || !this.journal.holds(inference));
+    for (const inference of lost) {
       this.queue.drop(inference, 'shutdown');
       this.noteDrop(inference, 'shutdown');
     }
-    if (this.queue.size > 0) this.logger.warn({ queued: this.queue.size }, 'inference events not written at shutdown');
+    const counts = { dropped: lost.length, kept: waiting.length - lost.length };
+    if (waiting.length > 0) this.logger.warn(counts, 'inference events not written at shutdown');
     this.queue.remove(this.queue.size);
-    await this.journal.close();
   }
 
   /** Writes one batch; throws when the database is away. */

@@ -111,6 +111,38 @@ describe('training results', () => {
     expect(versions.map((one: { version: number }) => one.version)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
+  it('leaves a run that has ended as it is when an older event of its job comes late, as a replayed letter does', async () => {
+    const job = jobSucceeded({ registeredModelName: 'late-start' });
+    const { jobId } = job;
+    const aggregateId = jobId;
+    const failed = { jobId, attempts: 1, failureClass: training.FailureClass.FAILURE_CLASS_OUT_OF_MEMORY, pipelineRunId: '' };
+    await publish(service, Events.JobSucceeded, { aggregateId, data: job });
+    await publish(service, Events.JobStarted, {
+      aggregateId,
+      data: { jobId, attempt: 1, executor: 'child', resumedFromStep: '0' },
+    });
+    await publish(service, Events.JobFailed, {
+      aggregateId,
+      data: { ...failed, code: 'TRAINING.OOM', message: 'out of memory' },
+    });
+    await publish(service, Events.JobCancelled, {
+      aggregateId,
+      data: training.JobCancelled.fromPartial({ jobId, cancelledBy: 'ann@example.org' }),
+    });
+    // Its curve is still welcome, and tells that those before it were handled.
+    const data = { jobId, attempt: 1, step: '10', stepsTotal: '1200', loss: 2.5, learningRate: 0.1, tokensPerSecond: 5 };
+    await publish(service, Events.JobProgressed, { aggregateId, data });
+    const runId = jobId.replaceAll('-', '');
+    await eventually(async () => {
+      const { metrics } = await experiments.listMetricHistory({ runId, key: 'loss', pageSize: 0, pageToken: '' }, call);
+      return metrics.length === 1;
+    });
+    const { run } = (await http.mlflow('GET', `runs/get?run_id=${runId}`)).body;
+    const [startTime, endTime] = [job.startTime, job.endTime].map((time) => time?.getTime());
+    expect(run.info).toMatchObject({ status: 'FINISHED', start_time: startTime, end_time: endTime });
+    expect(run.data.tags.filter(({ key }: { key: string }) => /failure|cancelled/.test(key))).toEqual([]);
+  });
+
   it('marks the run of a failed job, whatever came before', async () => {
     const jobId = newId();
     await publish(service, Events.JobFailed, {

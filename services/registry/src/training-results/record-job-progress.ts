@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { training } from '#libs/contracts';
 import type { Transaction } from '#libs/persistence';
 import type { Caller } from '../caller';
-import type { RunInfo } from '../runs/run';
+import type { RunInfo, RunStatus } from '../runs/run';
 import { RunsRepository } from '../runs/runs.repository';
 import { progressMetricsOf } from './job-run';
 import { LiveRuns } from './live-runs';
@@ -16,6 +16,9 @@ export type JobFact =
   | { kind: 'failed'; data: training.JobFailed; time: Date }
   | { kind: 'cancelled'; data: training.JobCancelled; time: Date };
 
+// A job ends once.
+const ENDED: readonly RunStatus[] = ['FINISHED', 'FAILED', 'KILLED'];
+
 /** Keeps the run of a job current while it waits, trains, fails or is cancelled: its curves can be watched. */
 @Injectable()
 export class RecordJobProgress {
@@ -27,6 +30,8 @@ export class RecordJobProgress {
   async execute(tx: Transaction, caller: Caller, fact: JobFact): Promise<void> {
     const { workspace } = caller;
     const run = await this.liveRuns.ensure(tx, caller, { ...fact.data, startTime: fact.time });
+    // What a job says comes in order, but a letter that was put aside is replayed after what followed it. Curves are welcome late.
+    if (ENDED.includes(run.status) && fact.kind !== 'progressed') return;
     const update = (change: Partial<RunInfo>): Promise<void> => this.runs.update(tx, workspace, { ...run, ...change });
     switch (fact.kind) {
       case 'queued':

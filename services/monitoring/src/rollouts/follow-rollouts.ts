@@ -72,7 +72,8 @@ export class FollowRollouts {
   private async stepped(tx: Transaction, rollout: Rollout, data: gateway.RolloutStepped, time: Date): Promise<void> {
     const key = { workspace: rollout.workspace, rolloutId: rollout.id };
     await this.rollouts.putStep(tx, key, { step: data.step, candidatePercent: data.candidatePercent, startTime: time });
-    if (data.step === rollout.step || rollout.state === 'finished') return;
+    // A letter that was put aside is replayed after what followed it: the test of a later step goes on.
+    if (data.step <= rollout.step || rollout.state === 'finished') return;
     await this.rollouts.save(tx, { ...rollout, step: data.step, looksTaken: 0, decided: false, evaluateTime: this.clock.now() });
   }
 

@@ -7,7 +7,10 @@ import type { IncomingMessage } from './broker';
 import type { ConsumerHost } from './consumer-host';
 import { deliveryOf } from './delivery';
 import type { ReceivedEvent } from './events';
+import { limited } from './handler-limit';
 import { claimEvents } from './inbox';
+import { MessagingErrors } from './messaging.errors';
+import { within } from './within';
 
 export interface ReplayerTools {
   database: Database;
@@ -30,7 +33,18 @@ interface Row {
   attempts: number;
 }
 
-/** Hands replayed dead letters to their consumer in this process: same event id, one transaction with the letter's new state. */
+/** Longest that a stop waits for a replay in hand; below what the shutdown gives to all consumers. */
+const STOP_MS_MAX = 10_000;
+const { code: INTERRUPTED } = MessagingErrors.REPLAY_INTERRUPTED('');
+/** True while nobody changed the letter since it was taken here: each taking counts an attempt, all else sets another code or state. */
+const OURS = "id = $1 and attempts = $2 and code = $3 and state = 'open'";
+const fence = ({ id, attempts }: Row): unknown[] => [id, attempts, INTERRUPTED];
+
+/**
+ * Hands replayed dead letters to their consumer in this process: same event id, one transaction with the letter's new state. Takes a
+ * letter by making it open again, in a transaction of its own before the handler is called: an event that kills the process is
+ * replayed once per request, whatever becomes of the process, and no second process takes the letter meanwhile.
+ */
 export class DeadLetterReplayer {
   private readonly stopping = new AbortController();
   private running?: Promise<void>;
@@ -46,16 +60,24 @@ export class DeadLetterReplayer {
 
   async stop(): Promise<void> {
     this.stopping.abort(new DOMException('stopped', 'AbortError'));
-    await this.running;
+    // What is left behind then ends with the process: its letter is open, with a code that says so.
+    if (this.running) await within(this.running, STOP_MS_MAX, this.tools.clock);
   }
 
   /** Replays what waits now; returns how many letters were tried. */
   async runOnce(): Promise<number> {
     let tried = 0;
-    const waiting = await this.consumersWaiting();
-    for (const host of this.hosts) {
-      if (!waiting.has(host.name)) continue;
-      while (!this.stopping.signal.aborted && (await this.replayOne(host))) tried += 1;
+    const names = await this.consumersWaiting();
+    let waiting = this.hosts.filter(({ name }) => names.has(name));
+    while (waiting.length > 0) {
+      const more: ConsumerHost[] = [];
+      // In turns, so that slow letters of one consumer do not hold up all those of the others.
+      for (const host of waiting) {
+        if (this.stopping.signal.aborted) return tried;
+        if (await this.replayOne(host)) more.push(host);
+      }
+      tried += more.length;
+      waiting = more;
     }
     return tried;
   }
@@ -83,61 +105,64 @@ export class DeadLetterReplayer {
   }
 
   private async replayOne(host: ConsumerHost): Promise<boolean> {
-    let row: Row | undefined;
+    const { clock, handlerMsMax, unitOfWork } = this.tools;
+    const row = await this.take(host.name);
+    if (!row) return false;
     try {
-      const { clock, handlerMsMax, unitOfWork } = this.tools;
-      const replay = (): Promise<void> =>
-        unitOfWork.run(
-          async (tx) => {
-            row = await lockNext(tx, host.name);
-            if (row) await this.handle(tx, host, row);
-          },
-          { label: `${host.name} replay` },
-        );
+      const label = `${host.name} replay`;
+      const replay = (): Promise<void> => unitOfWork.run((tx) => this.handle(tx, host, row), { label });
       await runWithDeadline(new Date(clock.now().getTime() + handlerMsMax), replay, clock);
-      return row !== undefined;
     } catch (thrown) {
-      if (!row) throw thrown;
       await this.keep(row, toAppError(thrown));
-      return true;
     }
+    return true;
+  }
+
+  /** Committed before the handler runs. From here on OURS says whether it is still the one that was taken. */
+  private async take(consumer: string): Promise<Row | undefined> {
+    const [row] = await this.tools.database.query<Row>(
+      `update dead_letters set state = 'open', attempts = attempts + 1, last_at = now(), code = $2,
+         message = case when code = $2 then message else left($3 || code || ': ' || message, 2000) end
+       where id = (select id from dead_letters where consumer = $1 and state = 'replaying'
+                   order by first_at for update skip locked limit 1)
+       returning id, topic, partition, message_offset, key, headers, payload, message_time, attempts`,
+      [consumer, INTERRUPTED, 'its replay has begun: it is under way, or the process died; before that it was '],
+    );
+    return row;
   }
 
   private async handle(tx: Transaction, host: ConsumerHost, row: Row): Promise<void> {
-    const job = host.prepareForReplay(toMessage(row), row.attempts + 1);
+    const held = await tx.query(`select 1 from dead_letters where ${OURS} for update skip locked`, fence(row));
+    // Dropped, or asked for once more and taken by another process, since it was taken here.
+    if (held.length === 0) return;
+    const job = host.prepareForReplay(toMessage(row), row.attempts);
     if (job.kind === 'poison') throw job.error;
     if (job.kind === 'event') {
       // The inbox may hold the event already (that is how it was put aside); the letter's lock guards the once-only effect.
       await claimEvents(tx, host.name, [job.event]);
-      deliveryOf(job.event).unclaimed = false;
-      await job.handler.handle([job.event] as ReceivedEvent<never>[], tx);
+      Object.assign(deliveryOf(job.event), { unclaimed: false, isReplay: true });
+      await limited(job.handler.handle([job.event] as ReceivedEvent<never>[], tx), host.name, this.tools);
     }
-    await tx.query("update dead_letters set state = 'replayed', resolved_at = now() where id = $1 and state = 'replaying'", [
-      row.id,
-    ]);
+    const done = await tx.query(
+      `update dead_letters set state = 'replayed', resolved_at = now() where ${OURS} returning 1`,
+      fence(row),
+    );
+    // The handler may have put it aside again.
+    if (done.length === 0) return;
     tx.afterCommit(() => this.tools.logger.info({ consumer: host.name, deadLetterId: row.id }, 'dead letter replayed'));
   }
 
-  /** The replay failed: the letter is open again, with what went wrong this time. */
+  /** The replay failed: the letter says what went wrong this time. */
   private async keep(row: Row, error: AppError): Promise<void> {
     this.tools.logger.error({ deadLetterId: row.id, code: error.code, err: error }, 'replay failed');
     await this.tools.unitOfWork.run((tx) =>
-      tx.query(
-        `update dead_letters set state = 'open', code = $2, message = $3, attempts = attempts + 1, last_at = now()
-         where id = $1 and state = 'replaying'`,
-        [row.id, error.code, error.message.slice(0, 2_000)],
-      ),
+      tx.query(`update dead_letters set code = $4, message = $5, last_at = now() where ${OURS}`, [
+        ...fence(row),
+        error.code,
+        error.message.slice(0, 2_000),
+      ]),
     );
   }
-}
-
-async function lockNext(tx: Transaction, consumer: string): Promise<Row | undefined> {
-  const [row] = await tx.query<Row>(
-    `select id, topic, partition, message_offset, key, headers, payload, message_time, attempts from dead_letters
-     where consumer = $1 and state = 'replaying' order by first_at for update skip locked limit 1`,
-    [consumer],
-  );
-  return row;
 }
 
 function toMessage(row: Row): IncomingMessage {

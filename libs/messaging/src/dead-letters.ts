@@ -87,7 +87,7 @@ export class PgDeadLetters extends DeadLetters {
   async deadLetter(tx: Transaction, event: ReceivedEvent, code: string, message: string): Promise<void> {
     const delivery = deliveryOf(event);
     if (delivery.unclaimed && (await claimEvents(tx, delivery.consumer, [event])).length === 0) return;
-    await this.put(tx, delivery, { code, message, attempts: event.attempt });
+    await this.put(tx, delivery, { code, message, attempts: delivery.isReplay ? 0 : event.attempt });
   }
 
   /** Keeps the message; a second failure of the same message updates the first letter. */

@@ -8,6 +8,8 @@ export interface Delivery {
   message: IncomingMessage;
   /** The event has no inbox row: its handler finds repeats itself. */
   unclaimed?: boolean;
+  /** The replay of a dead letter, which has counted this attempt already. */
+  isReplay?: boolean;
 }
 
 /** A property of the very object, not of its copies. A WeakMap of every event in hand would cost the garbage collector more than it. */

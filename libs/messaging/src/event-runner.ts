@@ -7,8 +7,8 @@ import { classify } from './classify';
 import type { PgDeadLetters } from './dead-letters';
 import { deliveryOf } from './delivery';
 import type { EventHandler, ReceivedEvent } from './events';
+import { limited } from './handler-limit';
 import { claimEvents, unclaimedEvents } from './inbox';
-import { MessagingErrors } from './messaging.errors';
 import type { MessagingMetrics } from './messaging-metrics';
 import type { Slots } from './slots';
 
@@ -123,7 +123,7 @@ export class EventRunner {
       const claim = handler.ownsDuplicates ? unclaimedEvents : claimEvents;
       const fresh = await claim(tx, this.consumer, events);
       if (fresh.length === 0) return 0;
-      const counted = await this.limited(handler.handle(fresh as ReceivedEvent<never>[], tx));
+      const counted = await limited(handler.handle(fresh as ReceivedEvent<never>[], tx), this.consumer, this.tools);
       return counted ?? fresh.length;
     };
     let outcome = 'failed';
@@ -147,25 +147,6 @@ export class EventRunner {
     const parent = events.length === 1 ? events[0]?.traceparent : undefined;
     const origin = parent === undefined ? { links: traceparents(events) } : { traceparent: parent };
     return runInSpan({ name, kind: 'consumer', ...origin }, fn);
-  }
-
-  private async limited<T>(handling: Promise<T>): Promise<T> {
-    const { clock, handlerMsMax } = this.tools;
-    let cancel: (() => void) | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = clock.timer(handlerMsMax, () => {
-        reject(
-          MessagingErrors.HANDLER_TIMEOUT(`the handler did not return within ${handlerMsMax} ms`, { consumer: this.consumer }),
-        );
-      });
-    });
-    try {
-      return await Promise.race([handling, late]);
-    } finally {
-      cancel?.();
-      // A late failure of an abandoned handler has nobody left to hear it.
-      handling.catch(() => undefined);
-    }
   }
 
   private cannotPutAside(thrown: unknown): RunResult {

@@ -25,6 +25,11 @@ export const MessagingErrors = defineErrors('MESSAGING', {
   },
   RETRIES_EXHAUSTED: { kind: 'internal', retry: 'never', help: 'An event asked to be tried later for longer than the bound.' },
   CRASHED_CONSUMER: { kind: 'internal', retry: 'never', help: 'The process died several times while handling this event.' },
+  REPLAY_INTERRUPTED: {
+    kind: 'internal',
+    retry: 'never',
+    help: 'The replay of a dead letter began and has not ended: it is under way, or the process died; its message has the code before it.',
+  },
   OWNERSHIP_LOST: { kind: 'conflict', retry: 'later', help: 'The partition belongs to another member of the group now.' },
   GROUP_IN_USE: {
     kind: 'precondition',

@@ -126,6 +126,38 @@ describe('processes that are killed', () => {
     expect((await effects()).map(({ n }) => n).sort()).toEqual([2, 3, 4]);
   });
 
+  it('leave a dead letter open, for whoever lists, replays or drops it, when its replay kills them; the next one lives', async () => {
+    const letters = () => database.db.query('select code, state, attempts, message from dead_letters');
+    const { deadLetters } = publisher.messaging;
+    await publisher.publish('a', 1);
+    const killed = await spawnConsumer({ deadlyNumber: 1 });
+    await eventually(() => !killed.isRunning);
+    await database.db.query('update consumer_progress set starts = 7');
+    const replays = await spawnConsumer({ deadlyNumber: 1 });
+    await eventually(async () => expect(await letters()).toMatchObject([{ code: 'MESSAGING.CRASHED_CONSUMER', state: 'open' }]));
+    expect(await deadLetters.replay({ code: 'MESSAGING.CRASHED_CONSUMER' })).toBe(1);
+    await eventually(() => !replays.isRunning);
+    expect(await letters()).toEqual([
+      {
+        code: 'MESSAGING.REPLAY_INTERRUPTED',
+        state: 'open',
+        attempts: 9,
+        message: expect.stringMatching(/process died.*MESSAGING\.CRASHED_CONSUMER: the process died 7 times at this message$/s),
+      },
+    ]);
+
+    const next = await spawnConsumer({ deadlyNumber: 1 });
+    await publisher.publish('a', 2);
+    await next.said('handled 2');
+    expect(next.isRunning).toBe(true);
+    await next.stop();
+    const repaired = await spawnConsumer();
+    expect(await deadLetters.replay({ code: 'MESSAGING.REPLAY_INTERRUPTED' })).toBe(1);
+    await repaired.said('handled 1');
+    await eventually(async () => expect(await letters()).toMatchObject([{ state: 'replayed' }]));
+    expect((await effects()).map(({ n }) => n)).toEqual([2, 1]);
+  });
+
   it('stop in order on SIGTERM while events are in hand: exit 0, nothing half done', async () => {
     const child = await spawnConsumer({ handlerMs: 50 });
     await child.said('ready');

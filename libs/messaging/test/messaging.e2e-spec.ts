@@ -216,28 +216,6 @@ describe('messaging on the event log', () => {
     expect(items).toMatchObject([{ consumer: 'spec.moves', workspace: 'team-a', eventType: Moved.type, message: 'odd one' }]);
   });
 
-  it('replays a dead letter with the same id, once it can be handled', async () => {
-    let broken = true;
-    const { messaging, publish } = await start([
-      on(Moved, async (event, tx) => (broken ? Promise.reject(never()) : record(event, tx))),
-    ]);
-    await publish('a', 5);
-    await eventually(async () => (await letters()).length === 1);
-    await messaging.deadLetters.replay({ code: 'SPEC.NEVER' });
-    await eventually(async () => expect(await letters()).toMatchObject([{ state: 'open', attempts: 2 }])); // still broken
-    broken = false;
-    const eventId = (await letters())[0].event_id;
-    await messaging.deadLetters.replay({ code: 'SPEC.NEVER' });
-    await eventually(() => seen.length === 1);
-    expect(seen[0]).toMatchObject({ id: eventId, data: { n: 5 }, aggregateId: 'a' });
-    await eventually(async () => expect(await letters()).toMatchObject([{ state: 'replayed' }]));
-    const { items } = await messaging.deadLetters.list({});
-    await expect(messaging.deadLetters.replay({ ids: [items[0]?.id ?? ''] })).rejects.toMatchObject({
-      code: 'MESSAGING.DEAD_LETTER_NOT_OPEN',
-    });
-    await expect(messaging.deadLetters.drop({}, ' ')).rejects.toThrow(/reason/);
-  });
-
   it('reads both CloudEvents modes from strangers and dead-letters what is none, with its reason', async () => {
     const raw: ReceivedEvent[] = [];
     const { broker } = await start([onRaw('feedback.v1', async (event) => void raw.push(event))]);

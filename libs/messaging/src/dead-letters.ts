@@ -59,9 +59,12 @@ export abstract class DeadLetters {
   /** Newest first. */
   abstract list(filter: DeadLetterFilter, page?: { size?: number; token?: string }): Promise<DeadLetterPage>;
   abstract show(id: string): Promise<DeadLetter>;
-  /** Hands them to their consumer once more, with the same event id; returns how many. */
+  /**
+   * Hands them to their consumer once more, with the same event id; returns how many. Takes open ones; those whose replay is asked for
+   * already only by id or by that state.
+   */
   abstract replay(filter: DeadLetterFilter): Promise<number>;
-  /** Gives them up, with a reason that is kept; returns how many. */
+  /** Gives them up, with a reason that is kept; returns how many. Takes the same ones as `replay`. */
   abstract drop(filter: DeadLetterFilter, reason: string): Promise<number>;
 }
 
@@ -147,7 +150,7 @@ export class PgDeadLetters extends DeadLetters {
   }
 
   async replay(filter: DeadLetterFilter): Promise<number> {
-    const { where, params } = toSql({ ...filter, state: 'open' });
+    const { where, params } = unresolved(filter);
     const rows = await this.database.query(`update dead_letters set state = 'replaying' where ${where} returning 1`, params);
     if (rows.length === 0) await this.refuseResolved(this.database, filter);
     return rows.length;
@@ -155,7 +158,7 @@ export class PgDeadLetters extends DeadLetters {
 
   async drop(filter: DeadLetterFilter, reason: string): Promise<number> {
     if (reason.trim() === '') throw invalidFields({ field: 'reason', message: 'is required: say why this may be given up' });
-    const { where, params } = toSql({ ...filter, state: 'open' });
+    const { where, params } = unresolved(filter);
     const rows = await this.database.query(
       `update dead_letters set state = 'dropped', reason = $${params.length + 1}, resolved_at = now() where ${where} returning 1`,
       [...params, reason],
@@ -201,6 +204,13 @@ function toSql(filter: DeadLetterFilter): { where: string; params: unknown[] } {
   add('last_at < ?', filter.until);
   add('state = ?', filter.state);
   return { where: conditions.join(' and '), params };
+}
+
+/** A selection must not give up what somebody has just asked to replay, so it takes that only where it says so. */
+function unresolved(filter: DeadLetterFilter): { where: string; params: unknown[] } {
+  const { where, params } = toSql(filter);
+  const states = filter.ids || filter.state ? "('open', 'replaying')" : "('open')";
+  return { where: `${where} and state in ${states}`, params };
 }
 
 /** Postgres text holds no NUL; keys and messages of strangers may. */

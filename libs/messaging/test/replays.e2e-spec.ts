@@ -130,4 +130,19 @@ describe('replays of dead letters', () => {
       await Promise.all(others.map((other) => other.stop()));
     }
   });
+
+  it('that wait can be dropped or asked for again, by id or by that state; a selection alone leaves them', async () => {
+    const { messaging } = await start({ replayPollMs: 600_000 });
+    const [one, two, three] = await putAside(1, 2, 3);
+    const { deadLetters } = messaging;
+    expect(await deadLetters.replay({ ids: [one, two] })).toBe(2);
+    expect(await deadLetters.drop({}, 'all that are open')).toBe(1);
+    expect(await letters()).toMatchObject([{ state: 'replaying' }, { state: 'replaying' }, { id: three, state: 'dropped' }]);
+    expect(await deadLetters.replay({ ids: [one] })).toBe(1);
+    expect(await deadLetters.drop({ ids: [one] }, 'it kills the process')).toBe(1);
+    expect(await deadLetters.drop({ state: 'replayed' }, 'none')).toBe(0);
+    expect(await deadLetters.drop({ state: 'replaying' }, 'the rest')).toBe(1);
+    expect(await letters()).toMatchObject([{ state: 'dropped' }, { state: 'dropped' }, { state: 'dropped' }]);
+    await expect(deadLetters.drop({ ids: [one] }, 'again')).rejects.toMatchObject({ code: 'MESSAGING.DEAD_LETTER_NOT_OPEN' });
+  });
 });

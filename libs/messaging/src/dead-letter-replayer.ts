@@ -125,7 +125,7 @@ export class DeadLetterReplayer {
          message = case when code = $2 then message else left($3 || code || ': ' || message, 2000) end
        where id = (select id from dead_letters where consumer = $1 and state = 'replaying'
                    order by first_at for update skip locked limit 1)
-       returning id, topic, partition, message_offset, key, headers, payload, message_time, attempts`,
+       returning id, topic, partition, coalesce(message_offset, former_offset) as message_offset, key, headers, payload, message_time, attempts`,
       [consumer, INTERRUPTED, 'its replay has begun: it is under way, or the process died; before that it was '],
     );
     return row;

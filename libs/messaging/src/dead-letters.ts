@@ -76,8 +76,23 @@ export interface Failure {
 }
 
 const MESSAGE_CHARACTERS_MAX = 2_000;
-const COLUMNS = `id, workspace, consumer, topic, partition, message_offset as "offset", key, event_id as "eventId",
+const COLUMNS = `id, workspace, consumer, topic, partition, coalesce(message_offset, former_offset) as "offset", key, event_id as "eventId",
   event_type as "eventType", code, message, attempts, first_at as "firstAt", last_at as "lastAt", build, state, reason`;
+
+/** Returns nothing when the letter at this place is of another message: the log was lost or made anew, and gave its offset again. */
+const PUT = `
+  insert into dead_letters as d (workspace, id, consumer, topic, partition, message_offset, key, headers, payload, message_time,
+    event_id, event_type, code, message, attempts, build)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  on conflict (consumer, topic, partition, message_offset) do update
+    set code = excluded.code, message = excluded.message, attempts = d.attempts + excluded.attempts, last_at = now(),
+        build = excluded.build, state = 'open', resolved_at = null
+    where d.message_time = excluded.message_time and d.event_id = excluded.event_id
+  returning 1`;
+/** See the migration that made \`former_offset\`. */
+const FREE_PLACE = `
+  update dead_letters set former_offset = message_offset, message_offset = null
+  where consumer = $1 and topic = $2 and partition = $3 and message_offset = $4`;
 
 export class PgDeadLetters extends DeadLetters {
   constructor(
@@ -96,32 +111,29 @@ export class PgDeadLetters extends DeadLetters {
   /** Keeps the message; a second failure of the same message updates the first letter. */
   async put(tx: Transaction, { consumer, message }: Delivery, failure: Failure): Promise<void> {
     const attributes = peekAttributes(message);
-    await tx.query(
-      `insert into dead_letters as d (workspace, id, consumer, topic, partition, message_offset, key, headers, payload, message_time,
-         event_id, event_type, code, message, attempts, build)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-       on conflict (consumer, topic, partition, message_offset) do update
-         set code = excluded.code, message = excluded.message, attempts = d.attempts + excluded.attempts, last_at = now(),
-             build = excluded.build, state = 'open', resolved_at = null`,
-      [
-        attributes.workspace,
-        this.tools.ids.next(),
-        consumer,
-        message.topic,
-        message.partition,
-        message.offset,
-        storable(message.key),
-        JSON.stringify(message.headers).replaceAll('\\u0000', ''),
-        message.value,
-        message.time,
-        attributes.id,
-        attributes.type,
-        failure.code,
-        storable(failure.message)?.slice(0, MESSAGE_CHARACTERS_MAX),
-        failure.attempts,
-        this.tools.build,
-      ],
-    );
+    const row = [
+      attributes.workspace,
+      this.tools.ids.next(),
+      consumer,
+      message.topic,
+      message.partition,
+      message.offset,
+      storable(message.key),
+      JSON.stringify(message.headers).replaceAll('\\u0000', ''),
+      message.value,
+      message.time,
+      attributes.id,
+      attributes.type,
+      failure.code,
+      storable(failure.message)?.slice(0, MESSAGE_CHARACTERS_MAX),
+      failure.attempts,
+      this.tools.build,
+    ];
+    if ((await tx.query(PUT, row)).length === 0) {
+      // The letter there is of a message that is not in the log any more. The refused PUT has locked it.
+      await tx.query(FREE_PLACE, [consumer, message.topic, message.partition, message.offset]);
+      await tx.query(PUT, row);
+    }
     tx.afterCommit(() => this.tools.counted(failure.code));
   }
 

@@ -79,10 +79,13 @@ function received(parsed: Omit<Parsed, 'data'>, message: IncomingMessage, attemp
   return event;
 }
 
-/** Stands for a message that is no event. Its place in the topic is the only identity that can be trusted. */
+/**
+ * Stands for a message that is no event. Its place in the topic is the only identity that can be trusted; the broker's time belongs to
+ * it, because a topic that is made anew gives the same offsets to other messages.
+ */
 function unreadable(consumer: string, message: IncomingMessage, attempt: number): ReceivedEvent {
   const { id, type, workspace } = peekAttributes(message);
-  const place = `${message.topic}/${message.partition}/${message.offset}`;
+  const place = `${message.topic}/${message.partition}/${message.offset}@${message.time.getTime()}`;
   const event = received(
     {
       id: place,

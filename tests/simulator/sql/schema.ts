@@ -96,6 +96,7 @@ export class Schema {
     for (const node of parseSql(sql)) {
       const [kind, fields] = open(node);
       if (kind === 'CreateStmt') this.defineTable(fields);
+      else if (kind === 'AlterTableStmt') this.alterTable(fields);
       else if (kind === 'CreateFunctionStmt') this.defineFunction(sql, fields);
       else if (kind !== 'IndexStmt' || fields.unique) throw new Unsupported(`definition ${kind}`, fields);
     }
@@ -106,6 +107,21 @@ export class Schema {
     const make = (): Table => tableOf(name, fields.tableElts as Ast[], this.scope);
     this.templates.set(name, make());
     this.makers.push(make);
+  }
+
+  private alterTable(fields: Ast): void {
+    const name = fields.relation.relname as string;
+    const changes = ((fields.cmds ?? []) as Ast[]).map(({ AlterTableCmd }) => changeOf(AlterTableCmd, this.scope));
+    const at = this.makers.findIndex((make) => make().name === name);
+    const before = this.makers[at];
+    if (!before) throw new Unsupported(`table ${name}`);
+    const make = (): Table => {
+      const table = before();
+      for (const change of changes) change(table);
+      return table;
+    };
+    this.templates.set(name, make());
+    this.makers[at] = make;
   }
 
   private defineFunction(sql: string, fields: Ast): void {
@@ -154,6 +170,12 @@ function tableOf(name: string, elements: readonly Ast[], scope: Scope): Table {
     for (const own of (ColumnDef?.constraints ?? []) as Ast[]) add(own.Constraint, ColumnDef.colname as string);
   }
   return table;
+}
+
+function changeOf({ subtype, name, def }: Ast, scope: Scope): (table: Table) => void {
+  if (subtype === 'AT_AddColumn') return (table) => void table.columns.push(columnOf(def.ColumnDef, scope));
+  if (subtype === 'AT_DropNotNull') return (table) => void (table.columns[table.columnIndex(name as string)].notNull = false);
+  throw new Unsupported(`change of a table ${subtype}`);
 }
 
 function columnOf(fields: Ast, scope: Scope) {

@@ -80,18 +80,21 @@ export class EventRunner {
   /** Puts an event aside with its inbox row, so that a redelivery does not put it aside again. */
   async putAside(event: ReceivedEvent, error: AppError, attempts: number): Promise<RunResult> {
     const failure = { code: error.code, message: error.message, attempts };
+    let fresh: ReceivedEvent[];
     try {
-      await this.tools.unitOfWork.run(
+      fresh = await this.tools.unitOfWork.run(
         async (tx) => {
-          const fresh = await claimEvents(tx, this.consumer, [event]);
-          if (fresh.length > 0) await this.tools.deadLetters.put(tx, deliveryOf(event), failure);
+          const claimed = await claimEvents(tx, this.consumer, [event]);
+          if (claimed.length > 0) await this.tools.deadLetters.put(tx, deliveryOf(event), failure);
+          return claimed;
         },
         { label: `${this.consumer} dead letter` },
       );
     } catch (thrown) {
       return this.cannotPutAside(thrown);
     }
-    this.logPutAside(event, error, attempts);
+    if (fresh.length > 0) this.logPutAside(event, error, attempts);
+    else this.tools.metrics.duplicates.inc({ consumer: this.consumer });
     return { done: 1 };
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AppError } from '#libs/errors';
-import type { Transaction } from '#libs/persistence';
+import { openPersistence, type Transaction } from '#libs/persistence';
 import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
 import { eventLogMigrations, onRaw, type DeadLetter, type ReceivedEvent } from '../src';
 import { startRig, type Rig } from './rig';
@@ -46,6 +46,11 @@ describe('messages at an offset that another one had before, in a log that was l
   };
   const shown = async () =>
     (await letters()).map(({ offset, code, payload, attempts }) => ({ offset, code, attempts, payload: String(payload) }));
+  const figure = async (name: string): Promise<number> => {
+    const { body } = await rig.metrics.page();
+    return Number(new RegExp(`${name}\\S* (\\d+)`).exec(body)?.[1] ?? 0);
+  };
+  const putAside = () => figure('consumer_events_total\\{consumer="spec.moves",outcome="dead-lettered"');
 
   beforeEach(async () => {
     handled.length = 0;
@@ -70,6 +75,7 @@ describe('messages at an offset that another one had before, in a log that was l
       { offset: '0', code, attempts: 1, payload: 'no JSON 1' },
       { offset: '0', code, attempts: 1, payload: 'no JSON 2' },
     ]);
+    await eventually(async () => expect(await putAside()).toBe(1));
   });
 
   it('have letters of their own when they are events, and can be replayed, one and the other', async () => {
@@ -89,6 +95,19 @@ describe('messages at an offset that another one had before, in a log that was l
       { id: 'ONE', offset: '0', data: { n: 1 } },
       { id: 'TWO', offset: '0', data: { n: 2 } },
     ]);
+  });
+
+  it('have one letter when they come twice, and are counted as put aside once', async () => {
+    await send('no JSON');
+    await eventually(async () => expect(await letters()).toHaveLength(1));
+    await rig.stop();
+    const admin = openPersistence({ databaseUrl: eventLog, applicationName: 'spec' });
+    await admin.database.query('update claims set committed = 0');
+    await admin.close();
+    await start();
+    await eventually(async () => expect(await figure('inbox_duplicates_total')).toBe(1));
+    expect(await shown()).toMatchObject([{ attempts: 1, payload: 'no JSON' }]);
+    expect(await putAside()).toBe(0);
   });
 
   it('have letters also by builds that know nothing of former places', async () => {

@@ -16,8 +16,11 @@ const EACH_BEFORE = 20;
 const EACH_AFTER = 2;
 const SECONDS_MAX = 120;
 
+let injected: string[] = [];
+
 /**
- * F8: the broker loses the log of a topic: loud, and never a silent skip to the latest. Not covered, because kafkajs cannot see it
+ * F8: the broker loses the log of a topic: loud, and never a silent skip to the latest. What cannot be read has a dead letter of its own
+ * in every log, also where it has the offset of such a message of the log before. Not covered, because kafkajs cannot see it
  * (its fetch knows topics by name only): a topic that is deleted, made anew and filled beyond the old positions within seconds, under
  * a running consumer. Stop the consumers before making a topic anew.
  */
@@ -28,7 +31,9 @@ export const fault: Fault = {
   // a broker loses after it has acknowledged it is lost to everybody. The question is what the reader does.)
   ownLab: { services: ['monitoring', 'ingestion'] },
   traffic: ['uploads'],
+  expects: { poisonIds: () => injected },
   async run(context) {
+    injected = [];
     const product = new Product(() => context.lab.kafka.brokers);
     try {
       for (let round = 0; round < context.rounds; round += 1) {
@@ -93,7 +98,7 @@ async function loseLog({ lab, fault: count }: FaultContext, fields: { round: num
   await lab.kafka.start();
 }
 
-/** Sends feedback, so many pieces to each partition; gives back its ids. */
+/** Sends feedback, so many pieces to each partition behind one that cannot be read; gives back its ids. */
 async function tell(
   { workspace }: FaultContext,
   product: Product,
@@ -107,8 +112,15 @@ async function tell(
     headers: eventHeaders({ id, source: '/faults/product', type: 'millrace.feedback.v1', workspace }),
     value: JSON.stringify({ ...body, rater: { id: `rater-${id}`, kind: 'human_end_user' } }),
   }));
+  // The first of each partition, so that those of a new log have the offsets of those of the old one.
+  const unreadable = Array.from({ length: PARTITIONS }, (_, partition) => {
+    const id = `${workspace}-${name}-unreadable-${partition}`;
+    const headers = eventHeaders({ id, source: '/faults/product', type: 'millrace.feedback.v1', workspace });
+    return { key: id, partition, headers, value: 'no JSON' };
+  });
+  injected.push(...unreadable.map(({ key }) => key));
   await waitFor('the broker to take feedback', async () => {
-    await product.send(TOPIC, messages);
+    await product.send(TOPIC, [...unreadable, ...messages]);
     return true;
   });
   return ids;

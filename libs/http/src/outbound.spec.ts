@@ -59,10 +59,12 @@ describe('OutboundHttp', () => {
     [[]],
   ])('refuses a public name that resolves to %j', async (addresses: string[]) => {
     const asked: string[] = [];
-    const outbound = new OutboundHttp([], (hostname, _options, callback) => {
-      asked.push(hostname);
-      const answers = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-      callback(null, answers);
+    const outbound = new OutboundHttp([], {
+      resolve: (hostname, _options, callback) => {
+        asked.push(hostname);
+        const answers = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+        callback(null, answers);
+      },
     });
     for (const address of ['http://hooks.example.org/x', 'https://hooks.example.org/x']) {
       expect(assertPublicUrl(address).hostname).toBe('hooks.example.org');

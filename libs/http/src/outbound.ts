@@ -104,12 +104,20 @@ function publicLookup(resolve: Resolve): LookupFunction {
   };
 }
 
+export interface OutboundHttpOptions {
+  resolve?: Resolve;
+  /** Calls to one origin beyond this wait for each other. Default 8. */
+  connectionsPerOriginMax?: number;
+}
+
 export interface OutboundRequest {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
   body?: string | Buffer;
   /** For the whole exchange. */
   timeoutMs?: number;
+  /** Breaks the exchange off. */
+  signal?: AbortSignal;
   responseBytesMax?: number;
 }
 
@@ -122,33 +130,42 @@ export interface OutboundResponse {
 /** Calls addresses that users gave us (webhooks): public ones only, no redirects, bounded time and size. */
 export class OutboundHttp {
   private readonly guarded: Agent;
-  private readonly allowed = new Agent({ connect: { timeout: 5000 }, connections: 8 });
+  private readonly allowed: Agent;
 
   constructor(
     private readonly allowHosts: readonly string[] = [],
-    resolve: Resolve = dnsLookup,
+    { resolve = dnsLookup, connectionsPerOriginMax: connections = 8 }: OutboundHttpOptions = {},
   ) {
-    this.guarded = new Agent({ connect: { lookup: publicLookup(resolve), timeout: 5000 }, connections: 8 });
+    this.guarded = new Agent({ connect: { lookup: publicLookup(resolve), timeout: 5000 }, connections });
+    this.allowed = new Agent({ connect: { timeout: 5000 }, connections });
   }
 
-  /** Throws OUTBOUND.ADDRESS_REFUSED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
+  /** Throws OUTBOUND.ADDRESS_REFUSED, COMMON.CANCELLED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
   async request(address: string, options: OutboundRequest = {}): Promise<OutboundResponse> {
     const url = assertPublicUrl(address, this.allowHosts);
     const { timeoutMs = 10_000, responseBytesMax = 64 * 1024 } = options;
-    const signal = AbortSignal.timeout(timeoutMs);
+    const exchange = new AbortController();
+    const end = (): void => exchange.abort();
+    const timer = setTimeout(end, timeoutMs);
+    options.signal?.addEventListener('abort', end);
     try {
+      options.signal?.throwIfAborted();
       const response = await request(url, {
         method: options.method ?? 'GET',
         ...(options.headers ? { headers: options.headers } : {}),
         ...(options.body === undefined ? {} : { body: options.body }),
         dispatcher: isAllowed(url, this.allowHosts) ? this.allowed : this.guarded,
-        signal,
+        signal: exchange.signal,
       });
       return { status: response.statusCode, headers: response.headers, body: await readAtMost(response.body, responseBytesMax) };
     } catch (error) {
       if ((error as { code?: string }).code === 'OUTBOUND.ADDRESS_REFUSED') throw error;
-      if (signal.aborted) throw CommonErrors.DEADLINE(`${url.host} did not answer within ${timeoutMs} ms`, {}, error);
+      if (options.signal?.aborted) throw CommonErrors.CANCELLED(`the call of ${url.host} was broken off`, {}, error);
+      if (exchange.signal.aborted) throw CommonErrors.DEADLINE(`${url.host} did not answer within ${timeoutMs} ms`, {}, error);
       throw CommonErrors.UNAVAILABLE(`${url.host} does not answer`, { reason: (error as { code?: string }).code }, error);
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', end);
     }
   }
 

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mintToken, parsePlatformKey } from '#libs/auth';
 import { HealthRegistry, Metrics, silentLogger } from '#libs/observability';
+import { eventually } from '#libs/testing';
 import { addSystemRoutes, createHttpApp, observeRequests, OutboundHttp } from '../src';
 import { JobsHttp, logged, SECRET, SpecModule } from './spec-module';
 
@@ -269,6 +270,25 @@ describe('http', () => {
       code: 'COMMON.UNAVAILABLE',
     });
     await outbound.close();
+  });
+
+  it('breaks a call off when it is told to, before it has begun and while its receiver hangs', async () => {
+    const asked: string[] = [];
+    const silent = createServer((request) => void asked.push(String(request.url)));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const outbound = new OutboundHttp([host]);
+    const never = outbound.request(`http://${host}/never`, { signal: AbortSignal.abort() });
+    await expect(never).rejects.toMatchObject({ code: 'COMMON.CANCELLED' });
+    const stop = new AbortController();
+    const hanging = outbound.request(`http://${host}/hangs`, { signal: stop.signal, timeoutMs: 600_000 });
+    const outcome = expect(hanging).rejects.toMatchObject({ code: 'COMMON.CANCELLED' });
+    await eventually(() => asked.length > 0);
+    stop.abort();
+    await outcome;
+    expect(asked).toEqual(['/hangs']);
+    await outbound.close();
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   it('does not follow a redirect to where it may not go', async () => {

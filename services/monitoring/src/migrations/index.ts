@@ -5,6 +5,7 @@ import { CreateMonitors1764590400003 } from './1764590400003-create-monitors';
 import { CreateRollouts1764590400004 } from './1764590400004-create-rollouts';
 import { SpareFeedbackLocks1764590400005 } from './1764590400005-spare-feedback-locks';
 import { OrderServedModels1764590400006 } from './1764590400006-order-served-models';
+import { IndexDeliveriesByWorkspace1764590400007 } from './1764590400007-index-deliveries-by-workspace';
 
 /** All migrations of monitoring, in order. */
 export const migrations = [
@@ -14,4 +15,5 @@ export const migrations = [
   CreateRollouts1764590400004,
   SpareFeedbackLocks1764590400005,
   OrderServedModels1764590400006,
+  IndexDeliveriesByWorkspace1764590400007,
 ];

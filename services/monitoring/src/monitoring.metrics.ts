@@ -54,8 +54,8 @@ export class MonitoringMetrics {
     });
     this.loopErrors = metrics.counter({
       name: 'evaluation_errors_total',
-      help: 'Evaluation passes that failed; they are tried again.',
-      labelValues: { task: loopTasks },
+      help: 'Evaluation passes and webhook deliveries that failed on our side; they are tried again.',
+      labelValues: { task: [...loopTasks, 'deliver-webhooks'] },
     });
     this.loopHeartbeat = metrics.gauge({
       name: 'evaluation_last_pass_timestamp_seconds',

@@ -60,8 +60,10 @@ import { RolloutsRepository } from './rollouts/rollouts.repository';
 import { TypeormRollouts } from './rollouts/rollouts.typeorm';
 import { CreateWebhook } from './webhooks/create-webhook';
 import { DeliverWebhooks } from './webhooks/deliver-webhooks';
+import { DeliveryLoop } from './webhooks/delivery-loop';
 import { EnqueueDeliveries } from './webhooks/enqueue-deliveries';
 import { OutboundWebhookSender } from './webhooks/outbound-webhook-sender';
+import { WebhookCalls } from './webhooks/webhook-calls';
 import { WebhookSender } from './webhooks/webhook-sender';
 import { WebhooksHttp } from './webhooks/webhooks.http';
 import { WebhooksRepository } from './webhooks/webhooks.repository';
@@ -97,6 +99,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     CreateMonitor,
     CreateWebhook,
     DeliverWebhooks,
+    DeliveryLoop,
     EnqueueDeliveries,
     EvaluateDrift,
     EvaluateMonitors,
@@ -120,6 +123,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     ReviewRaters,
     SubmitFeedback,
     SubmitFeedbackBatch,
+    WebhookCalls,
   ],
 })
 export class MonitoringModule {}

@@ -2,7 +2,7 @@
 import type { Queryable } from '#libs/persistence';
 
 /** Tasks of the loop that find their work in tables. */
-export const TABLE_TASKS = ['join-feedback', 'review-raters', 'evaluate-monitors', 'judge-rollouts', 'deliver-webhooks'] as const;
+export const TABLE_TASKS = ['join-feedback', 'review-raters', 'evaluate-monitors', 'judge-rollouts'] as const;
 
 export abstract class DueWorkRepository {
   /** Names of the tasks that have something to do now. */

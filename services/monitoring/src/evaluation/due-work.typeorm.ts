@@ -13,8 +13,7 @@ export class TypeormDueWork extends DueWorkRepository {
          exists (select 1 from rater_reviews where due_time <= now())
            or exists (select 1 from rater_review_claims where lease_until <= now()) as "review-raters",
          exists (select 1 from monitors where evaluate_time <= $1) as "evaluate-monitors",
-         exists (select 1 from rollouts where state = 'live' and not decided and evaluate_time <= $1) as "judge-rollouts",
-         exists (select 1 from webhook_deliveries where state = 'pending' and attempt_time <= now()) as "deliver-webhooks"`,
+         exists (select 1 from rollouts where state = 'live' and not decided and evaluate_time <= $1) as "judge-rollouts"`,
       [now],
     );
     return new Set(TABLE_TASKS.filter((task) => row?.[task] === true));

@@ -13,7 +13,7 @@ import { LoopTasks } from './loop-tasks';
 const STALLED_MS = 120_000;
 
 /**
- * The timer of the service: monitors, rollouts, raters, proposals, deliveries and late joins, whatever is due. Every task claims
+ * The timer of the service: monitors, rollouts, raters, proposals and late joins, whatever is due. Every task claims
  * its rows with locks of its own, so replicas share the work without a leader; a failed task does not stop the others.
  */
 @Injectable()

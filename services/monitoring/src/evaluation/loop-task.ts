@@ -8,7 +8,6 @@ export const loopTasks = [
   'evaluate-monitors',
   'judge-rollouts',
   'propose-retraining',
-  'deliver-webhooks',
   'prune-inferences',
 ] as const;
 export type LoopTask = (typeof loopTasks)[number];

@@ -6,10 +6,9 @@ import { EvaluateMonitors } from '../monitors/evaluate-monitors';
 import { ProposeRetraining } from '../proposals/propose-retraining';
 import { ReviewRaters } from '../raters/review-raters';
 import { JudgeRollouts } from '../rollouts/judge-rollouts';
-import { DeliverWebhooks } from '../webhooks/deliver-webhooks';
 import type { LoopTask } from './loop-task';
 
-/** What one pass does, in order: raters before monitors and rollouts, so that lies do not weigh; deliveries late. */
+/** What one pass does, in order: raters before monitors and rollouts, so that lies do not weigh. Nothing that a tenant's server can delay. */
 @Injectable()
 export class LoopTasks {
   constructor(
@@ -18,7 +17,6 @@ export class LoopTasks {
     private readonly evaluateMonitors: EvaluateMonitors,
     private readonly judgeRollouts: JudgeRollouts,
     private readonly proposeRetraining: ProposeRetraining,
-    private readonly deliverWebhooks: DeliverWebhooks,
     private readonly pruneInferences: PruneInferences,
   ) {}
 
@@ -29,7 +27,6 @@ export class LoopTasks {
       ['evaluate-monitors', () => this.evaluateMonitors.execute()],
       ['judge-rollouts', () => this.judgeRollouts.execute()],
       ['propose-retraining', () => this.proposeRetraining.execute()],
-      ['deliver-webhooks', () => this.deliverWebhooks.execute()],
       ['prune-inferences', () => this.pruneInferences.execute()],
     ];
   }

@@ -5,6 +5,7 @@ import { assertPublicUrl, OutboundHttp } from '#libs/http';
 import { ShutdownSequence } from '#libs/observability';
 import { MonitoringSettings } from '../config';
 import { MonitoringErrors } from '../monitoring.errors';
+import { CALLS_MAX } from './webhook-calls';
 import { WebhookSender, type SendResult } from './webhook-sender';
 
 /** Sends through the guarded client: public addresses only, unless OUTBOUND_ALLOW_HOSTS names the host. */
@@ -17,7 +18,8 @@ export class OutboundWebhookSender extends WebhookSender {
     shutdown: ShutdownSequence,
   ) {
     super();
-    this.http = new OutboundHttp(settings.outboundAllowHosts);
+    // Tenants may have receivers at one origin: none waits for another's connection.
+    this.http = new OutboundHttp(settings.outboundAllowHosts, { connectionsPerOriginMax: CALLS_MAX });
     shutdown.on('flush', 'webhooks', () => this.http.close());
   }
 
@@ -29,13 +31,14 @@ export class OutboundWebhookSender extends WebhookSender {
     }
   }
 
-  async send(url: string, body: unknown): Promise<SendResult> {
+  async send(url: string, body: unknown, signal: AbortSignal): Promise<SendResult> {
     try {
       const answer = await this.http.request(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'Millrace/1 (Alertmanager webhook v4)' },
         body: JSON.stringify(body),
         timeoutMs: this.settings.webhookTimeoutSeconds * 1000,
+        signal,
       });
       const delivered = answer.status >= 200 && answer.status < 300;
       // 408 and 429 ask for another try; other 4xx will say the same again.
@@ -43,12 +46,18 @@ export class OutboundWebhookSender extends WebhookSender {
       return {
         delivered,
         permanent,
+        cancelled: false,
         statusCode: answer.status,
         error: delivered ? '' : `the receiver answered ${answer.status}`,
       };
     } catch (error) {
-      const permanent = hasCode(error, 'OUTBOUND.ADDRESS_REFUSED');
-      return { delivered: false, permanent, statusCode: 0, error: (error as Error).message };
+      return {
+        delivered: false,
+        permanent: hasCode(error, 'OUTBOUND.ADDRESS_REFUSED'),
+        cancelled: hasCode(error, 'COMMON.CANCELLED'),
+        statusCode: 0,
+        error: (error as Error).message,
+      };
     }
   }
 }

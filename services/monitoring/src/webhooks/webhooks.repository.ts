@@ -36,6 +36,18 @@ export type NewDelivery = Pick<Delivery, 'workspace' | 'id' | 'webhookId' | 'ale
 /** What came of a claim; `retrySeconds` counts while it stays pending. */
 export type SettledDelivery = Delivery & { retrySeconds: number };
 
+export interface DueDeliveries {
+  /** The database's time of this look, to the microsecond. */
+  dueTime: string;
+  workspaces: string[];
+}
+
+export interface DeliveryClaim {
+  workspace: string;
+  dueTime: string;
+  leaseSeconds: number;
+}
+
 /** Times are the database's: replicas with different clocks claim the same rows. */
 export abstract class WebhooksRepository {
   /** Throws MONITORING.MONITOR_NAME_TAKEN. */
@@ -44,9 +56,13 @@ export abstract class WebhooksRepository {
   /** False when there is none. */
   abstract delete(db: Queryable, workspace: string, id: string): Promise<boolean>;
   abstract insertDeliveries(db: Queryable, deliveries: readonly NewDelivery[]): Promise<void>;
-  /** Claims one due delivery for `leaseSeconds`: attempts and fence rise. */
-  abstract claim(db: Queryable, leaseSeconds: number): Promise<Delivery | undefined>;
+  /** Which workspaces have deliveries that are due. */
+  abstract due(db: Queryable): Promise<DueDeliveries>;
+  /** Claims one delivery that was due at `dueTime`, for `leaseSeconds`: attempts and fence rise. */
+  abstract claim(db: Queryable, claim: DeliveryClaim): Promise<Delivery | undefined>;
   /** Records the outcome of a claim; nothing happens when the fence has moved on. */
   abstract settle(db: Queryable, delivery: SettledDelivery): Promise<void>;
+  /** Gives a claim back as if it had not been made: due at once, for whoever comes. Nothing happens when the fence has moved on. */
+  abstract release(db: Queryable, delivery: Delivery): Promise<void>;
   abstract deliveries(db: Queryable, workspace: string, page: { before?: string; size: number }): Promise<Delivery[]>;
 }

@@ -2,7 +2,15 @@
 import { Injectable } from '@nestjs/common';
 import { isUniqueViolation, type Queryable } from '#libs/persistence';
 import { MonitoringErrors } from '../monitoring.errors';
-import { WebhooksRepository, type Delivery, type NewDelivery, type SettledDelivery, type Webhook } from './webhooks.repository';
+import {
+  WebhooksRepository,
+  type Delivery,
+  type DeliveryClaim,
+  type DueDeliveries,
+  type NewDelivery,
+  type SettledDelivery,
+  type Webhook,
+} from './webhooks.repository';
 
 const COLUMNS = `workspace, id, webhook_id as "webhookId", alert_id as "alertId", url, body, state, attempts,
   attempt_time as "attemptTime", fence, status_code as "statusCode", last_error as "lastError", create_time as "createTime"`;
@@ -53,14 +61,30 @@ export class TypeormWebhooks extends WebhooksRepository {
     }
   }
 
-  async claim(db: Queryable, leaseSeconds: number): Promise<Delivery | undefined> {
+  // A probe of the index per workspace that waits: a look costs the same however many deliveries one of them has waiting.
+  async due(db: Queryable): Promise<DueDeliveries> {
+    const [row] = await db.query<DueDeliveries>(
+      `with recursive waiting (workspace) as (
+         (select workspace from webhook_deliveries where state = 'pending' order by workspace limit 1)
+         union all
+         select (select d.workspace from webhook_deliveries d where d.state = 'pending' and d.workspace > w.workspace
+                 order by d.workspace limit 1)
+           from waiting w where w.workspace is not null)
+       select now()::text as "dueTime", coalesce(array_agg(workspace), '{}') as workspaces from waiting w
+       where exists (select 1 from webhook_deliveries d
+                     where d.workspace = w.workspace and d.state = 'pending' and d.attempt_time <= now())`,
+    );
+    return row;
+  }
+
+  async claim(db: Queryable, { workspace, dueTime, leaseSeconds }: DeliveryClaim): Promise<Delivery | undefined> {
     const [row] = await db.query<DeliveryRow>(
-      `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = now() + make_interval(secs => $1)
+      `update webhook_deliveries set attempts = attempts + 1, fence = fence + 1, attempt_time = now() + make_interval(secs => $3)
        where (workspace, id) = ( -- "in" may be planned so that the subquery, with its lock, runs more than once
-         select workspace, id from webhook_deliveries where state = 'pending' and attempt_time <= now()
+         select workspace, id from webhook_deliveries where workspace = $1 and state = 'pending' and attempt_time <= $2::timestamptz
          order by attempt_time limit 1 for update skip locked)
        returning ${COLUMNS}`,
-      [leaseSeconds],
+      [workspace, dueTime, leaseSeconds],
     );
     return row && toDelivery(row);
   }
@@ -79,6 +103,14 @@ export class TypeormWebhooks extends WebhooksRepository {
         delivery.statusCode,
         delivery.lastError,
       ],
+    );
+  }
+
+  async release(db: Queryable, { workspace, id, fence }: Delivery): Promise<void> {
+    await db.query(
+      `update webhook_deliveries set attempts = attempts - 1, attempt_time = now(), update_time = now()
+       where workspace = $1 and id = $2 and fence = $3 and state = 'pending'`,
+      [workspace, id, fence],
     );
   }
 

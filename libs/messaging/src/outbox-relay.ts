@@ -130,7 +130,7 @@ export class OutboxRelay {
 
   private async serve(store: OutboxStore, onProgress: () => void, lost: () => Error | undefined): Promise<void> {
     const { clock } = this.options;
-    let housekeptMs = clock.monotonicMs();
+    let housekeepAtMs = clock.monotonicMs() + HOUSEKEEPING_MS;
     let failures = 0;
     let drainUntilMs: number | undefined;
     for (;;) {
@@ -139,6 +139,9 @@ export class OutboxRelay {
       // After stop(): what the last requests committed still goes out, within a bound.
       if (this.stopped) drainUntilMs ??= clock.monotonicMs() + DRAIN_MS;
       if (drainUntilMs !== undefined && clock.monotonicMs() > drainUntilMs) return;
+      // A slice between two batches, also under steady load: rows would come faster than they are removed.
+      if (!this.stopped && clock.monotonicMs() >= housekeepAtMs && !(await this.housekeep(store)))
+        housekeepAtMs = clock.monotonicMs() + HOUSEKEEPING_MS;
       this.signal.reset();
       const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
       if (rows.length > 0) {
@@ -149,11 +152,20 @@ export class OutboxRelay {
         continue;
       }
       if (this.stopped) return;
+      // Nothing to send: what is left to remove goes first, a slice after the other.
+      if (clock.monotonicMs() >= housekeepAtMs) continue;
       await this.signal.wait(this.options.pollMs ?? (this.parked.size > 0 ? POLL_PARKED_MS : POLL_MS));
-      if (clock.monotonicMs() - housekeptMs > HOUSEKEEPING_MS) {
-        housekeptMs = clock.monotonicMs();
-        await store.purge();
-      }
+    }
+  }
+
+  /** One slice; true when there is more. Events go out also while it fails. */
+  private async housekeep(store: OutboxStore): Promise<boolean> {
+    try {
+      return await store.purge();
+    } catch (error) {
+      this.options.metrics.relayFailures.inc({ code: toAppError(error).code });
+      this.options.logger.warn({ err: error }, 'housekeeping failed; it is tried again in a minute');
+      return false;
     }
   }
 

@@ -13,6 +13,9 @@ const SENT_DAYS_KEPT = 7;
 // inbox rows. registry.workspace.v1 is kept for years, for services that are new: its handler changes nothing the second time.
 export const INBOX_DAYS_KEPT = 45;
 
+// One slice: sending waits for it.
+const PURGED_ROWS_MAX = 5_000;
+
 /** Statements of the relay on its one connection. */
 export class OutboxStore {
   constructor(private readonly session: Pick<Session, 'query'>) {}
@@ -49,15 +52,17 @@ export class OutboxStore {
     await this.query('update outbox set published_at = now() where position = any($1::bigint[])', [positions]);
   }
 
-  /** Removes what nobody needs any more, a bounded number of rows of each kind. */
-  async purge(rowsMax = 5_000): Promise<void> {
-    await this.query(
+  /** Removes what nobody needs any more, a bounded number of rows of each kind; true when there may be more. */
+  async purge(rowsMax = PURGED_ROWS_MAX): Promise<boolean> {
+    const db = { query: <Row>(sql: string, params?: unknown[]) => this.query<Row>(sql, params) };
+    const sent = await this.query(
       `delete from outbox where ctid in
-         (select ctid from outbox where published_at < now() - make_interval(days => $1) limit $2)`,
+         (select ctid from outbox where published_at < now() - make_interval(days => $1) limit $2) returning 1`,
       [SENT_DAYS_KEPT, rowsMax],
     );
-    await purgeInbox({ query: (sql, params) => this.query(sql, params) }, INBOX_DAYS_KEPT, rowsMax);
-    await purgeIdempotencyKeys({ query: (sql, params) => this.query(sql, params) }, rowsMax);
+    const handled = await purgeInbox(db, INBOX_DAYS_KEPT, rowsMax);
+    const answers = await purgeIdempotencyKeys(db, rowsMax);
+    return Math.max(sent.length, handled, answers) >= rowsMax;
   }
 
   private async query<Row = Record<string, unknown>>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import { SystemClock } from '#libs/clock';
+import { Metrics, silentLogger } from '#libs/observability';
+import { pgSessions } from '#libs/persistence';
+import { eventually, useTestDatabase } from '#libs/testing';
+import type { Broker } from '../src';
+import { messagingMetrics } from '../src/messaging-metrics';
+import { OutboxRelay } from '../src/outbox-relay';
+
+jest.setTimeout(90_000);
+
+const OLD = 20_000;
+const timeoutMs = 60_000;
+
+/** A minute of housekeeping passes in 60 ms. */
+class HastyClock extends SystemClock {
+  override monotonicMs(): number {
+    return super.monotonicMs() * 1_000;
+  }
+}
+
+describe('the housekeeping of the relay', () => {
+  const database = useTestDatabase('messaging-housekeeping');
+  const metrics = new Metrics('spec');
+  const figures = messagingMetrics(metrics);
+  let relay: OutboxRelay;
+  afterAll(() => metrics.close());
+
+  beforeEach(async () => {
+    await database.db.query('truncate outbox, inbox, idempotency_keys');
+    await insertOutbox(OLD, `now() - interval '8 days'`);
+    await database.db.query(
+      `insert into inbox (consumer, event_key, received_at) select 'c', n::text, now() - interval '46 days' from generate_series(1, $1) n`,
+      [OLD],
+    );
+    await database.db.query(
+      `insert into idempotency_keys (workspace, operation, request_id, request_hash, created_at)
+       select 'w', 'o', n::text, '', now() - interval '25 hours' from generate_series(1, $1) n`,
+      [OLD],
+    );
+  });
+  afterEach(() => relay.stop());
+
+  const insertOutbox = (count: number, publishedAt: string): Promise<unknown> =>
+    database.db.query(
+      `insert into outbox (workspace, id, topic, aggregatetype, aggregateid, type, payload, headers, published_at)
+       select 'w', gen_random_uuid(), 't', 'a', 'k', 'y', '{}', '{}', ${publishedAt} from generate_series(1, $1)`,
+      [count],
+    );
+  const old = async (): Promise<number[]> => {
+    const [left] = await database.db.query<{ sent: number; handled: number; answers: number }>(
+      `select (select count(*)::int from outbox where published_at < now() - interval '7 days') as sent,
+              (select count(*)::int from inbox where received_at < now() - interval '45 days') as handled,
+              (select count(*)::int from idempotency_keys where created_at < now() - interval '24 hours') as answers`,
+    );
+    return [left.sent, left.handled, left.answers];
+  };
+  const start = (publish: () => Promise<void>): void => {
+    relay = new OutboxRelay({
+      openSession: pgSessions(database.url),
+      service: 'spec',
+      broker: { publish } as unknown as Broker,
+      clock: new HastyClock(),
+      logger: silentLogger(),
+      metrics: figures,
+      pollMs: 20,
+    });
+    relay.start();
+  };
+
+  it('keeps up while events come without a pause, and holds them up for no more than a slice', async () => {
+    const leftAtSends = new Set<number>();
+    await insertOutbox(1, 'null');
+    start(async () => {
+      leftAtSends.add((await old())[0]);
+      // No look finds the outbox empty.
+      await insertOutbox(1, 'null');
+    });
+    await eventually(async () => expect(await old()).toEqual([0, 0, 0]), { timeoutMs });
+    expect([...leftAtSends]).toEqual(expect.arrayContaining([15_000, 10_000, 5_000]));
+  });
+
+  it('removes everything that is old when there is nothing to send, and keeps what is not', async () => {
+    await insertOutbox(2, `now() - interval '6 days'`);
+    await database.db.query(`insert into inbox values ('c', 'young', now() - interval '44 days')`);
+    start(async () => undefined);
+    await eventually(async () => expect(await old()).toEqual([0, 0, 0]), { timeoutMs });
+    const kept = await database.db.query(
+      'select (select count(*)::int from outbox) as sent, (select count(*)::int from inbox) as handled',
+    );
+    expect(kept).toEqual([{ sent: 2, handled: 1 }]);
+  });
+
+  it('does not hold up events when it fails', async () => {
+    await database.db.query(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`);
+    await database.db.query('create trigger refuse before delete on outbox for each row execute function refuse()');
+    await insertOutbox(1, 'null');
+    let sent = 0;
+    start(async () => {
+      sent += 1;
+      await insertOutbox(1, 'null');
+    });
+    try {
+      const failed = async (): Promise<number> =>
+        Number(/relay_failures_total\{code="[^"]+"\} (\d+)/.exec((await metrics.page()).body)?.[1] ?? 0);
+      await eventually(async () => (await failed()) > 1, { timeoutMs });
+      const before = sent;
+      await eventually(() => sent > before, { timeoutMs });
+      expect(relay.isLeader).toBe(true);
+    } finally {
+      await database.db.query('drop function refuse cascade');
+    }
+  });
+});

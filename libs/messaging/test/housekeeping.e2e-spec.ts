@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { SystemClock } from '#libs/clock';
 import { Metrics, silentLogger } from '#libs/observability';
-import { pgSessions } from '#libs/persistence';
-import { eventually, useTestDatabase } from '#libs/testing';
-import type { Broker } from '../src';
+import { openPersistence, pgSessions } from '#libs/persistence';
+import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
+import { EventLogBroker, eventLogMigrations, type Broker } from '../src';
 import { messagingMetrics } from '../src/messaging-metrics';
 import { OutboxRelay } from '../src/outbox-relay';
 
@@ -16,6 +16,15 @@ const timeoutMs = 60_000;
 class HastyClock extends SystemClock {
   override monotonicMs(): number {
     return super.monotonicMs() * 1_000;
+  }
+}
+
+/** The first round of the event log's housekeeping comes at once, the second in ten minutes. */
+class OneRoundClock extends SystemClock {
+  private rounds = 0;
+
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return super.sleep(ms >= 600_000 && (this.rounds += 1) === 1 ? 0 : ms, signal);
   }
 }
 
@@ -109,6 +118,41 @@ describe('the housekeeping of the relay', () => {
       expect(relay.isLeader).toBe(true);
     } finally {
       await database.db.query('drop function refuse cascade');
+    }
+  });
+});
+
+describe('the housekeeping of the event log', () => {
+  it('removes every message that is over its time in one round, also when several processes do it, and no other', async () => {
+    const databaseUrl = await createTestDatabase('events', eventLogMigrations);
+    const admin = openPersistence({ databaseUrl, applicationName: 'spec' });
+    const brokers = [1, 2].map(
+      () => new EventLogBroker({ databaseUrl, service: 'spec', logger: silentLogger(), clock: new OneRoundClock() }),
+    );
+    try {
+      await brokers[0].ensureTopics([
+        { name: 'short.v1', partitions: 1, retentionDays: 1 },
+        { name: 'long.v1', partitions: 1, retentionDays: 30 },
+      ]);
+      await admin.database.query(
+        `insert into messages (topic_id, partition, message_offset, headers, value, written_at)
+         select t.id, 0, n, '{}', '', now() - case when n <= 45000 then interval '2 days' else interval '1 hour' end
+         from topics t, generate_series(1, 45003) n where t.name = 'short.v1' or n % 10000 = 0`,
+      );
+      await Promise.all(brokers.map((broker) => broker.start()));
+      const left = () =>
+        admin.database.query(
+          'select t.name, count(*)::int as count from messages m join topics t on t.id = m.topic_id group by 1 order by 1',
+        );
+      const kept = [
+        { name: 'long.v1', count: 4 },
+        { name: 'short.v1', count: 3 },
+      ];
+      await eventually(async () => expect(await left()).toEqual(kept), { timeoutMs });
+    } finally {
+      await Promise.all(brokers.map((broker) => broker.close()));
+      await admin.close();
+      await dropTestDatabase(databaseUrl);
     }
   });
 });

@@ -4,7 +4,7 @@ import { anyObject, type JsonSchema, object, oneOf, text } from './schema';
 
 const HEALTH: JsonSchema = object({ status: oneOf('ok', 'failing'), service: text, checks: anyObject });
 
-function health(name: 'live' | 'ready', summary: string): PlainRoute {
+function health(name: 'live' | 'ready' | 'serving', summary: string): PlainRoute {
   return {
     method: 'get',
     address: `/health/${name}`,
@@ -29,7 +29,8 @@ export function systemRoutes({ versionRoute }: { versionRoute?: boolean }): Plai
   };
   return [
     health('live', 'Is the process alive?'),
-    health('ready', 'May it be sent requests?'),
+    health('ready', 'Is everything there that it needs?'),
+    health('serving', 'May it be sent requests: was ready once, and nothing of its own is wrong?'),
     {
       ...open,
       address: '/metrics',

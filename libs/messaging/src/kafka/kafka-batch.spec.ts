@@ -235,6 +235,21 @@ describe('one fetched batch of Kafka', () => {
     expect(calls).toEqual(['resolve 101']);
   });
 
+  it.each([
+    ['9223372036854775807', '9999-12-31T00:00:00.000Z'],
+    ['-1', '1970-01-01T00:00:00.000Z'],
+    ['1764000000000', '2025-11-24T16:00:00.000Z'],
+  ])('gives the time %s as a date that can be written', async (timestamp, time) => {
+    const batch = payload(1);
+    batch.batch.messages[0].timestamp = timestamp;
+    const times: string[] = [];
+    await run(batch, async ({ messages }) => {
+      times.push(...messages.map((message) => message.time.toISOString()));
+      return { processed: messages.length };
+    });
+    expect(times).toEqual([time]);
+  });
+
   it('gives headers as text, the last of repeated ones, none for one without a value', async () => {
     let batch: MessageBatch | undefined;
     await run(payload(1), async (got) => {

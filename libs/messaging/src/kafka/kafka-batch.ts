@@ -168,8 +168,15 @@ function toIncoming(topic: string, partition: number, message: KafkaMessage): In
     key: message.key === null ? null : message.key.toString('utf8'),
     value: message.value,
     headers: toText(message.headers),
-    time: new Date(Number(message.timestamp)),
+    time: timeOf(message),
   };
+}
+
+const LAST_MS = Date.UTC(9999, 11, 31);
+
+/** Producers may write any 64-bit number as the time; past what a date can hold its dead letter could not be written either. */
+function timeOf({ timestamp }: KafkaMessage): Date {
+  return new Date(Math.min(Math.max(Number(timestamp), 0), LAST_MS));
 }
 
 function toText(headers: IHeaders | undefined): Record<string, string> {

@@ -10,7 +10,7 @@ const common = {
   // Nest 12 and jose are ESM-only: swc down-levels them, so no node flags are needed.
   transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose|openai|csv-parse|gpt-tokenizer|@opentelemetry/otlp-exporter-base)/)'],
   moduleNameMapper: { '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts' },
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
 };
 
 // Specs with real sockets share one Postgres server per run, and fail when they leave a server, connection or process open.

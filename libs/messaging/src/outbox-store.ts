@@ -56,8 +56,10 @@ export class OutboxStore {
   async purge(rowsMax = PURGED_ROWS_MAX): Promise<boolean> {
     const db = { query: <Row>(sql: string, params?: unknown[]) => this.query<Row>(sql, params) };
     const sent = await this.query(
-      `delete from outbox where ctid in
-         (select ctid from outbox where published_at < now() - make_interval(days => $1) limit $2) returning 1`,
+      // In the order of the primary key, which is nearly that of the times: the first rows that are young end it.
+      `delete from outbox where position in
+         (select position from (select position, published_at from outbox where published_at is not null order by position limit $2) first
+          where published_at < now() - make_interval(days => $1)) returning 1`,
       [SENT_DAYS_KEPT, rowsMax],
     );
     const handled = await purgeInbox(db, INBOX_DAYS_KEPT, rowsMax);

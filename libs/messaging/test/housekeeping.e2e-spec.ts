@@ -77,6 +77,19 @@ describe('the housekeeping of the relay', () => {
     relay.start();
   };
 
+  it('finds what is over its time without reading what is not', async () => {
+    await insertOutbox(1, 'null');
+    await database.db.query(`insert into inbox (consumer, event_key) select 'young', n::text from generate_series(1, 50000) n`);
+    await database.db.query('delete from inbox where consumer = $1 and event_key::int > 100', ['c']);
+    await database.db.query('analyze inbox');
+    const plan = await database.db.query(
+      `explain select ctid from inbox where received_at < now() - make_interval(days => 45) limit 5000`,
+    );
+    expect(JSON.stringify(plan)).toContain('inbox_received');
+    start(async () => undefined);
+    await eventually(async () => expect(await old()).toEqual([0, 0, 0]), { timeoutMs });
+  });
+
   it('keeps up while events come without a pause, and holds them up for no more than a slice', async () => {
     const leftAtSends = new Set<number>();
     await insertOutbox(1, 'null');

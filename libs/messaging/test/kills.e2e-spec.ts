@@ -107,7 +107,8 @@ describe('processes that are killed', () => {
   });
 
   it('put aside only the event that kills, not what other partitions had in hand at each death', async () => {
-    await Promise.all(KEYS.map((key, index) => publisher.publish(key, index + 1)));
+    // One by one: two of the keys share a partition, and the one that kills must be the first of its own.
+    for (const [index, key] of KEYS.entries()) await publisher.publish(key, index + 1);
     // What does not kill takes its time: each death finds it in the middle of its work.
     const order = { deadlyNumber: 1, handlerMs: 1_000 };
     const dies = async (): Promise<void> => {
@@ -118,12 +119,15 @@ describe('processes that are killed', () => {
     await dies();
     await database.db.query('update consumer_progress set starts = starts + 4 where starts > 0'); // as if it had been six
     await dies();
-    const last = await spawnConsumer(order);
-    for (const number of [2, 3, 4]) await last.said(`handled ${number}`, 30_000);
-    expect(await database.db.query('select code, attempts from dead_letters')).toEqual([
-      { code: 'MESSAGING.CRASHED_CONSUMER', attempts: 8 },
-    ]);
-    expect((await effects()).map(({ n }) => n).sort()).toEqual([2, 3, 4]);
+    await spawnConsumer(order);
+    await eventually(async () =>
+      expect(await database.db.query('select code, attempts from dead_letters')).toEqual([
+        { code: 'MESSAGING.CRASHED_CONSUMER', attempts: 8 },
+      ]),
+    );
+    // Some of them may have had their turn before the one that kills.
+    await eventually(async () => expect((await effects()).map(({ n }) => n).sort()).toEqual([2, 3, 4]));
+    expect(await database.db.query('select 1 from dead_letters')).toHaveLength(1);
   });
 
   it('leave a dead letter open, for whoever lists, replays or drops it, when its replay kills them; the next one lives', async () => {

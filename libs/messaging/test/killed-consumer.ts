@@ -11,6 +11,8 @@ export interface ConsumerOrder {
   kafka?: string[];
   /** An event with this number ends the process in the middle of its transaction, every time. */
   deadlyNumber?: number;
+  /** It does so that much later: others have begun by then. Default: at once. */
+  deadlyDelayMs?: number;
   /** Time between the effect and its commit. */
   handlerMs: number;
   leadSilenceMsMax?: number;
@@ -22,7 +24,10 @@ async function main(): Promise<void> {
   const order = JSON.parse(process.argv[2] ?? '') as ConsumerOrder;
   const handler = on(Moved, async (event, tx) => {
     await tx.query('insert into effects (event_id, key, n) values ($1, $2, $3)', [event.id, event.key, event.data.n]);
-    if (event.data.n === order.deadlyNumber) process.kill(process.pid, 'SIGKILL');
+    if (event.data.n === order.deadlyNumber) {
+      if (order.deadlyDelayMs !== undefined) await delay(order.deadlyDelayMs);
+      process.kill(process.pid, 'SIGKILL');
+    }
     await delay(order.handlerMs);
     tx.afterCommit(() => process.stdout.write(`handled ${event.data.n}\n`));
   });

@@ -110,7 +110,7 @@ describe('processes that are killed', () => {
     // One by one: two of the keys share a partition, and the one that kills must be the first of its own.
     for (const [index, key] of KEYS.entries()) await publisher.publish(key, index + 1);
     // What does not kill takes its time: each death finds it in the middle of its work.
-    const order = { deadlyNumber: 1, handlerMs: 1_000 };
+    const order = { deadlyNumber: 1, deadlyDelayMs: 1_000, handlerMs: 3_000 };
     const dies = async (): Promise<void> => {
       const child = await spawnConsumer(order);
       await eventually(() => !child.isRunning);

@@ -46,18 +46,21 @@ export function describeBroker(name: string, fixture: () => BrokerFixture): void
       extra: { batchSizeMax?: number; partitionsConcurrentMax?: number } = {},
     ): Promise<Reader> => {
       const reader: Omit<Reader, 'subscription'> = { seen: [], fatal: [] };
-      const subscription = await client.subscribe({
-        group,
-        topics: [topic],
-        batchSizeMax: extra.batchSizeMax ?? 100,
-        partitionsConcurrentMax: extra.partitionsConcurrentMax ?? 4,
-        onFatal: (error) => reader.fatal.push(error),
-        onBatch: async (batch) => {
-          const outcome = await handle(batch);
-          reader.seen.push(...batch.messages.slice(0, outcome.processed));
-          return outcome;
-        },
-      });
+      const subscribe = (): Promise<Subscription> =>
+        client.subscribe({
+          group,
+          topics: [topic],
+          batchSizeMax: extra.batchSizeMax ?? 100,
+          partitionsConcurrentMax: extra.partitionsConcurrentMax ?? 4,
+          onFatal: (error) => reader.fatal.push(error),
+          onBatch: async (batch) => {
+            const outcome = await handle(batch);
+            reader.seen.push(...batch.messages.slice(0, outcome.processed));
+            return outcome;
+          },
+        });
+      // As a service does: a broker that has just started may still load its groups.
+      const subscription = await eventually(subscribe);
       return { ...reader, subscription };
     };
 

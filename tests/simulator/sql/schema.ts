@@ -98,7 +98,8 @@ export class Schema {
       if (kind === 'CreateStmt') this.defineTable(fields);
       else if (kind === 'AlterTableStmt') this.alterTable(fields);
       else if (kind === 'CreateFunctionStmt') this.defineFunction(sql, fields);
-      else if (kind === 'DropStmt' && fields.removeType === 'OBJECT_INDEX') continue; // as below: indexes only save time here
+      else if (kind === 'DropStmt' && fields.removeType === 'OBJECT_INDEX')
+        continue; // as below: indexes only save time here
       else if (kind !== 'IndexStmt' || fields.unique) throw new Unsupported(`definition ${kind}`, fields);
     }
   }

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { seededRandom } from '#libs/clock';
-import {
-  createTestDatabase,
-  dropTestDatabase,
-  eventually,
-  spawnProcess,
-  useTestDatabase,
-  type KilledProcess,
-} from '#libs/testing';
-import { eventLogMigrations } from '../src';
+import { eventually, spawnProcess, useTestDatabase, type KilledProcess } from '#libs/testing';
 import type { ConsumerOrder } from './killed-consumer';
 import { startRig, type Rig } from './rig';
+import { useEventLog } from './use-event-log';
 
 jest.setTimeout(120_000);
 
@@ -18,12 +11,16 @@ const KEYS = ['a', 'b', 'c', 'd'];
 
 describe('processes that are killed', () => {
   const database = useTestDatabase('messaging-kills');
-  let eventLog: string;
   let publisher: Rig;
   const alive = new Set<KilledProcess>();
+  const eventLog = useEventLog(async () => {
+    await Promise.all([...alive].map((child) => child.kill()));
+    alive.clear();
+    await publisher.stop();
+  });
 
   const spawnConsumer = async (order: Partial<ConsumerOrder> = {}): Promise<KilledProcess> => {
-    const full: ConsumerOrder = { database: database.url, eventLog, handlerMs: 5, ...order };
+    const full: ConsumerOrder = { database: database.url, eventLog: eventLog.url, handlerMs: 5, ...order };
     const child = spawnProcess({ file: 'libs/messaging/test/killed-consumer.ts', args: [JSON.stringify(full)] });
     alive.add(child);
     return child;
@@ -34,15 +31,8 @@ describe('processes that are killed', () => {
     await database.db.query('create table effects (seq bigint generated always as identity, event_id text, key text, n int)');
   });
   beforeEach(async () => {
-    eventLog = await createTestDatabase('events', eventLogMigrations);
     await database.db.query('truncate effects, outbox, inbox, dead_letters, consumer_progress');
-    publisher = await startRig({ database: database.url, eventLog }, [], { group: 'spec.nobody' });
-  });
-  afterEach(async () => {
-    await Promise.all([...alive].map((child) => child.kill()));
-    alive.clear();
-    await publisher.stop();
-    await dropTestDatabase(eventLog);
+    publisher = await startRig({ database: database.url, eventLog: eventLog.url }, [], { group: 'spec.nobody' });
   });
 
   it('lose nothing, double nothing and keep the order, whenever SIGKILL comes', async () => {

@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, CommonErrors } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
-import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
-import { eventLogMigrations, on, onBatch, onRaw, type EventHandler, type ReceivedEvent } from '../src';
+import { eventually, useTestDatabase } from '#libs/testing';
+import { on, onBatch, onRaw, type EventHandler, type ReceivedEvent } from '../src';
 import { Moved, startRig, type Counted, type Rig, type RigOptions } from './rig';
+import { useEventLog } from './use-event-log';
 
 jest.setTimeout(60_000);
 
@@ -12,12 +13,15 @@ const never = () => new AppError({ code: 'SPEC.NEVER', kind: 'invalid', retry: '
 
 describe('messaging on the event log', () => {
   const database = useTestDatabase('messaging-spec');
-  let eventLog: string;
   let rig: Rig | undefined;
+  const eventLog = useEventLog(async () => {
+    await rig?.stop();
+    rig = undefined;
+  });
   const seen: ReceivedEvent<Counted>[] = [];
 
   const start = async (handlers: EventHandler[], options: RigOptions = {}): Promise<Rig> => {
-    rig = await startRig({ database: database.url, eventLog }, handlers, { ...options });
+    rig = await startRig({ database: database.url, eventLog: eventLog.url }, handlers, { ...options });
     return rig;
   };
   const numbers = (): number[] => seen.map(({ data }) => data.n);
@@ -34,14 +38,8 @@ describe('messaging on the event log', () => {
     await database.db.query('create table effects (event_id text, n int)');
   });
   beforeEach(async () => {
-    eventLog = await createTestDatabase('events', eventLogMigrations);
     seen.length = 0;
     await database.db.query('truncate effects, outbox, inbox, dead_letters, consumer_progress');
-  });
-  afterEach(async () => {
-    await rig?.stop();
-    rig = undefined;
-    await dropTestDatabase(eventLog);
   });
 
   it('delivers what was committed, with its attributes, and nothing that was rolled back', async () => {
@@ -262,7 +260,7 @@ describe('messaging on the event log', () => {
 
   it('has one relay at a time, and another takes over', async () => {
     const first = await start([on(Moved, record)]);
-    const second = await startRig({ database: database.url, eventLog }, [], { group: 'spec.other' });
+    const second = await startRig({ database: database.url, eventLog: eventLog.url }, [], { group: 'spec.other' });
     const leader = async (of: Rig): Promise<boolean> =>
       /^millrace_spec_relay_leader_bool 1$/m.test((await of.metrics.page()).body);
     try {

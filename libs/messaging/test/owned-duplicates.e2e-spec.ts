@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Transaction } from '#libs/persistence';
-import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
-import { eventLogMigrations, onRawBatch, type EventHandler, type ReceivedEvent } from '../src';
+import { eventually, useTestDatabase } from '#libs/testing';
+import { onRawBatch, type EventHandler, type ReceivedEvent } from '../src';
 import { startRig, type Rig } from './rig';
+import { useEventLog } from './use-event-log';
 
 jest.setTimeout(60_000);
 
@@ -11,7 +12,7 @@ const TOPIC = 'feedback.v1';
 /** A batch handler whose own table finds repeats: no inbox row per event. */
 describe('a handler that owns its duplicates', () => {
   const database = useTestDatabase('owned-duplicates-spec');
-  let eventLog: string;
+  const eventLog = useEventLog(() => rig.stop());
   let rig: Rig;
   let refuse: (n: number) => boolean;
 
@@ -63,14 +64,9 @@ describe('a handler that owns its duplicates', () => {
     );
   });
   beforeEach(async () => {
-    eventLog = await createTestDatabase('events', eventLogMigrations);
     await database.db.query('truncate effects, outbox, inbox, dead_letters, consumer_progress');
     refuse = () => false;
-    rig = await startRig({ database: database.url, eventLog }, handlers);
-  });
-  afterEach(async () => {
-    await rig.stop();
-    await dropTestDatabase(eventLog);
+    rig = await startRig({ database: database.url, eventLog: eventLog.url }, handlers);
   });
 
   it('has one effect per event, within a batch and when it comes again, without inbox rows, and counts repeats', async () => {

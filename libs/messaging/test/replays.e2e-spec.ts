@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AppError } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
-import { createTestDatabase, dropTestDatabase, eventually, useTestDatabase } from '#libs/testing';
-import { eventLogMigrations, on, type ReceivedEvent } from '../src';
+import { eventually, useTestDatabase } from '#libs/testing';
+import { on, type ReceivedEvent } from '../src';
 import { Moved, startRig, type Counted, type Rig, type RigOptions } from './rig';
+import { useEventLog } from './use-event-log';
 
 jest.setTimeout(60_000);
 
@@ -11,14 +12,21 @@ const never = () => new AppError({ code: 'SPEC.NEVER', kind: 'invalid', retry: '
 
 describe('replays of dead letters', () => {
   const database = useTestDatabase('messaging-replays');
-  let eventLog: string;
   let rig: Rig | undefined;
+  const eventLog = useEventLog(async () => {
+    await rig?.stop();
+    rig = undefined;
+  });
   const seen: ReceivedEvent<Counted>[] = [];
   /** What the handler does with an event; `record` once it is repaired. */
   let behave: (event: ReceivedEvent<Counted>, tx: Transaction) => Promise<void>;
 
   const start = async (options: RigOptions = {}): Promise<Rig> => {
-    rig = await startRig({ database: database.url, eventLog }, [on(Moved, (event, tx) => behave(event, tx))], options);
+    rig = await startRig(
+      { database: database.url, eventLog: eventLog.url },
+      [on(Moved, (event, tx) => behave(event, tx))],
+      options,
+    );
     return rig;
   };
   const record = async (event: ReceivedEvent<Counted>, tx: Transaction): Promise<void> => {
@@ -45,14 +53,8 @@ describe('replays of dead letters', () => {
     await database.db.query('create table effects (event_id text, n int)');
   });
   beforeEach(async () => {
-    eventLog = await createTestDatabase('events', eventLogMigrations);
     seen.length = 0;
     await database.db.query('truncate effects, outbox, inbox, dead_letters, consumer_progress');
-  });
-  afterEach(async () => {
-    await rig?.stop();
-    rig = undefined;
-    await dropTestDatabase(eventLog);
   });
 
   it('have the same event id, once the event can be handled', async () => {
@@ -116,7 +118,9 @@ describe('replays of dead letters', () => {
     const first = await start({ replayPollMs: 5 });
     const others = await Promise.all(
       [1, 2].map(() =>
-        startRig({ database: database.url, eventLog }, [on(Moved, (event, tx) => behave(event, tx))], { replayPollMs: 5 }),
+        startRig({ database: database.url, eventLog: eventLog.url }, [on(Moved, (event, tx) => behave(event, tx))], {
+          replayPollMs: 5,
+        }),
       ),
     );
     try {

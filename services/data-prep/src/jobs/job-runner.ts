@@ -11,6 +11,12 @@ import { JobErrors } from './jobs.errors';
 import { JobsRepository } from './jobs.repository';
 import { TryFolders } from './try-folders';
 
+interface Try {
+  done: Promise<void>;
+  abort: AbortController;
+  startMs: number;
+}
+
 /**
  * Works on the queue: claims jobs under a lease, renews it, and ends each job and its result in one transaction under the fence.
  * A killed process leaves its jobs to whoever claims them once the lease ran out; a stopping one hands them back at once.
@@ -19,7 +25,7 @@ import { TryFolders } from './try-folders';
 export class JobRunner implements OnApplicationBootstrap {
   private readonly handlers = new Map<string, JobHandler>();
   /** Tries, not jobs: a job whose lease ran out here may be claimed here again while its first try is still ending. */
-  private readonly running = new Set<{ done: Promise<void>; abort: AbortController; startMs: number }>();
+  private readonly running = new Set<Try>();
   private readonly stopping = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => undefined;
@@ -101,10 +107,10 @@ export class JobRunner implements OnApplicationBootstrap {
 
   private start(job: Job): void {
     const abort = new AbortController();
-    const started = { abort, done: Promise.resolve(), startMs: this.clock.monotonicMs() };
+    const started: Try = { abort, done: Promise.resolve(), startMs: this.clock.monotonicMs() };
     this.running.add(started);
     this.idle.reset();
-    started.done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, abort)).finally(() => {
+    started.done = runWithTrace(job.traceparent ?? undefined, () => this.perform(job, started)).finally(() => {
       this.running.delete(started);
       this.wake();
     });
@@ -116,8 +122,7 @@ export class JobRunner implements OnApplicationBootstrap {
   }
 
   /** Never rejects: whatever happens to a job is recorded or logged here. */
-  private async perform(job: Job, abort: AbortController): Promise<void> {
-    const startMs = this.clock.monotonicMs();
+  private async perform(job: Job, { abort, startMs }: Try): Promise<void> {
     const endRenewal = this.renewLease(job, abort);
     let outcome = 'succeeded';
     try {

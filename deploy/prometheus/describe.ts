@@ -57,3 +57,9 @@ export function prefixOf(service: string): string {
 export function withPrefix(text: string, service: string): string {
   return text.replaceAll('$p', prefixOf(service));
 }
+
+/** The buckets of a histogram, by how many events a minute are at most so long. */
+export function bucketSeries(metric: string, labels: string, perMinute: Record<string, number>): TestSeries[] {
+  const shared = labels === '' ? '' : `${labels},`;
+  return Object.entries(perMinute).map(([le, count]) => ({ series: `${metric}{${shared}le="${le}"}`, values: `0+${count}x40` }));
+}

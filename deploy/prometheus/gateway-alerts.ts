@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Alert } from './describe';
+import { bucketSeries, type Alert } from './describe';
 
 export const gateway: Alert[] = [
   {
@@ -90,16 +90,8 @@ export const gateway: Alert[] = [
     summary: 'The gateway itself adds {{ $value | humanizeDuration }} to one of a hundred requests',
     description: 'Its processor or its database is short of time; the wait for backends is not counted here.',
     runbook: 'service-trouble',
-    fires: [
-      { series: '$p_overhead_seconds_bucket{le="0.1"}', values: '0+10x40' },
-      { series: '$p_overhead_seconds_bucket{le="1"}', values: '0+60x40' },
-      { series: '$p_overhead_seconds_bucket{le="+Inf"}', values: '0+60x40' },
-    ],
-    quiet: [
-      { series: '$p_overhead_seconds_bucket{le="0.1"}', values: '0+60x40' },
-      { series: '$p_overhead_seconds_bucket{le="1"}', values: '0+60x40' },
-      { series: '$p_overhead_seconds_bucket{le="+Inf"}', values: '0+60x40' },
-    ],
+    fires: bucketSeries('$p_overhead_seconds_bucket', '', { '0.1': 10, '1': 60, '+Inf': 60 }),
+    quiet: bucketSeries('$p_overhead_seconds_bucket', '', { '0.1': 60, '1': 60, '+Inf': 60 }),
   },
   {
     name: 'RolloutWithoutVerdict',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Alert, Recording } from './describe';
+import { bucketSeries, type Alert, type Recording } from './describe';
 import { eventAlerts } from './event-alerts';
 
 // What a load balancer and Prometheus ask is no traffic of users.
@@ -62,6 +62,10 @@ function burn(door: 'http' | 'grpc', service: string): Alert[] {
   ];
 }
 
+/** Nearly all slower than 5 s, or nearly all faster than 0.1 s; events a minute up to each bound. */
+const SLOW = { '0.1': 1, '5': 2, '10': 60, '+Inf': 60 };
+const FAST = { '0.1': 60, '5': 60, '10': 60, '+Inf': 60 };
+
 /** Alerts of every process that serves. */
 export function processAlerts(service: string): Alert[] {
   const instance = 'instance="a:1",job="millrace"';
@@ -75,8 +79,8 @@ export function processAlerts(service: string): Alert[] {
       summary: 'One of a hundred GET requests takes {{ $value | humanizeDuration }}',
       description: 'Reads are slow; uploads and answers of models are not counted here.',
       runbook: 'service-trouble',
-      fires: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', 'slow'),
-      quiet: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', 'fast'),
+      fires: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', SLOW),
+      quiet: bucketSeries('$p_http_request_seconds_bucket', 'method="GET",route="/x",status="200"', FAST),
     },
     {
       name: 'EventLoopBlocked',
@@ -130,14 +134,8 @@ function doorAlerts(): Alert[] {
       summary: 'One of a hundred calls of {{ $labels.method }} takes {{ $value | humanizeDuration }}',
       description: 'Callers have deadlines: they will give up and try again, which makes it worse.',
       runbook: 'service-trouble',
-      fires: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', 'slow'),
-      quiet: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', 'fast'),
+      fires: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', SLOW),
+      quiet: bucketSeries('$p_rpc_seconds_bucket', 'method="GetModel",status="OK"', FAST),
     },
   ];
-}
-
-/** A histogram whose requests are nearly all slower than 5 s, or nearly all faster than 0.1 s. */
-function bucketSeries(metric: string, labels: string, speed: 'slow' | 'fast') {
-  const perMinute = speed === 'slow' ? { '0.1': 1, '5': 2, '10': 60, '+Inf': 60 } : { '0.1': 60, '5': 60, '10': 60, '+Inf': 60 };
-  return Object.entries(perMinute).map(([le, count]) => ({ series: `${metric}{${labels},le="${le}"}`, values: `0+${count}x40` }));
 }

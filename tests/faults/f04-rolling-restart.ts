@@ -21,7 +21,7 @@ export const fault: Fault = {
   async run(context) {
     const previous = previousCommit();
     if ('reason' in previous) throw new Error(previous.reason);
-    const distRoot = buildOf(previous.commit);
+    const distRoot = await buildOf(previous.commit);
     context.note('old build', { commit: previous.commit, difference: differenceFrom(previous.commit) });
     for (let round = 0; round < context.rounds; round += 1) {
       for (const service of serviceNames) await roll(context, service, distRoot);

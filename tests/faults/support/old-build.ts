@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { projectRoot } from '#libs/testing';
 
 const git = (...args: string[]): string =>
@@ -29,8 +30,8 @@ export function differenceFrom(commit: string): string {
   return difference;
 }
 
-/** Compiles a commit with the present packages, once; gives its `dist` folder. */
-export function buildOf(commit: string): string {
+/** Compiles a commit with the present packages, once; gives its `dist` folder. Traffic goes on meanwhile in this process. */
+export async function buildOf(commit: string): Promise<string> {
   const root = projectRoot();
   const folder = join(root, '.cache', 'old-builds', commit);
   const dist = join(folder, 'dist');
@@ -43,8 +44,11 @@ export function buildOf(commit: string): string {
     symlinkSync(join(root, 'node_modules'), join(draft, 'node_modules'));
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     // Types were checked when the commit was made.
-    const build = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.json', '--noCheck'], { cwd: draft, encoding: 'utf8' });
-    if (build.status !== 0) throw new Error(`commit ${commit} does not compile: ${build.stdout.slice(0, 2_000)}`);
+    await promisify(execFile)(process.execPath, [compiler, '-p', 'tsconfig.json', '--noCheck'], { cwd: draft }).catch(
+      ({ stdout, message }: Error & { stdout?: string }) => {
+        throw new Error(`commit ${commit} does not compile: ${(stdout || message).slice(0, 2_000)}`);
+      },
+    );
     mkdirSync(join(draft, 'dist/.built'));
     rmSync(folder, { recursive: true, force: true });
     renameSync(draft, folder);

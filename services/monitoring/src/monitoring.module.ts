@@ -23,7 +23,6 @@ import { InferencesConsumer } from './inferences/inferences.consumer';
 import { InferencesHttp } from './inferences/inferences.http';
 import { InferencesRepository } from './inferences/inferences.repository';
 import { TypeormInferences } from './inferences/inferences.typeorm';
-import { PruneInferences } from './inferences/prune-inferences';
 import { RecordInferences } from './inferences/record-inferences';
 import { MonitoringMetrics } from './monitoring.metrics';
 import { ChangeMonitor } from './monitors/change-monitor';
@@ -50,6 +49,9 @@ import { RatersRepository } from './raters/raters.repository';
 import { TypeormRaters } from './raters/raters.typeorm';
 import { ReleaseRater } from './raters/release-rater';
 import { ReviewRaters } from './raters/review-raters';
+import { HistoryRepository } from './retention/history.repository';
+import { TypeormHistory } from './retention/history.typeorm';
+import { PruneHistory } from './retention/prune-history';
 import { FollowRollouts } from './rollouts/follow-rollouts';
 import { JudgeRollouts } from './rollouts/judge-rollouts';
 import { RecomputeVerdict } from './rollouts/recompute-verdict';
@@ -87,6 +89,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     { provide: AlertsRepository, useClass: TypeormAlerts },
     { provide: DueWorkRepository, useClass: TypeormDueWork },
     { provide: FeedbackRepository, useClass: TypeormFeedback },
+    { provide: HistoryRepository, useClass: TypeormHistory },
     { provide: InferencesRepository, useClass: TypeormInferences },
     { provide: MonitorsRepository, useClass: TypeormMonitors },
     { provide: ProposalsRepository, useClass: TypeormProposals },
@@ -113,7 +116,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     LoopTasks,
     ProposalInfrastructure,
     ProposeRetraining,
-    PruneInferences,
+    PruneHistory,
     RecomputeVerdict,
     RecordInferences,
     ReleaseRater,

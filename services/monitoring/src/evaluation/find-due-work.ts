@@ -14,6 +14,6 @@ export class FindDueWork {
   ) {}
 
   async execute(): Promise<Set<string>> {
-    return (await this.dueWork.due(this.db, this.clock.now())).add('propose-retraining').add('prune-inferences');
+    return (await this.dueWork.due(this.db, this.clock.now())).add('propose-retraining').add('prune-history');
   }
 }

@@ -8,6 +8,6 @@ export const loopTasks = [
   'evaluate-monitors',
   'judge-rollouts',
   'propose-retraining',
-  'prune-inferences',
+  'prune-history',
 ] as const;
 export type LoopTask = (typeof loopTasks)[number];

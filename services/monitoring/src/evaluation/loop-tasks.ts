@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { JoinLateFeedback } from '../feedback/join-late-feedback';
-import { PruneInferences } from '../inferences/prune-inferences';
 import { EvaluateMonitors } from '../monitors/evaluate-monitors';
 import { ProposeRetraining } from '../proposals/propose-retraining';
 import { ReviewRaters } from '../raters/review-raters';
+import { PruneHistory } from '../retention/prune-history';
 import { JudgeRollouts } from '../rollouts/judge-rollouts';
 import type { LoopTask } from './loop-task';
 
@@ -17,7 +17,7 @@ export class LoopTasks {
     private readonly evaluateMonitors: EvaluateMonitors,
     private readonly judgeRollouts: JudgeRollouts,
     private readonly proposeRetraining: ProposeRetraining,
-    private readonly pruneInferences: PruneInferences,
+    private readonly pruneHistory: PruneHistory,
   ) {}
 
   list(): [LoopTask, () => Promise<unknown>][] {
@@ -27,7 +27,7 @@ export class LoopTasks {
       ['evaluate-monitors', () => this.evaluateMonitors.execute()],
       ['judge-rollouts', () => this.judgeRollouts.execute()],
       ['propose-retraining', () => this.proposeRetraining.execute()],
-      ['prune-inferences', () => this.pruneInferences.execute()],
+      ['prune-history', () => this.pruneHistory.execute()],
     ];
   }
 }

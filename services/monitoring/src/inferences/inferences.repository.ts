@@ -47,6 +47,4 @@ export abstract class InferencesRepository {
     page: { before?: { requestTime: string; id: string }; size: number },
   ): Promise<Inference[]>;
   abstract rollups(db: Queryable, query: RollupQuery): Promise<MinuteRollup[]>;
-  /** Deletes what arrived before `before`; returns how many rows went. */
-  abstract prune(db: Queryable, before: Date, rowsMax: number): Promise<number>;
 }

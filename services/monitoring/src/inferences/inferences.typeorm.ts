@@ -120,12 +120,4 @@ export class TypeormInferences extends InferencesRepository {
       completionTokens: Number(row.completionTokens),
     }));
   }
-
-  async prune(db: Queryable, before: Date, rowsMax: number): Promise<number> {
-    const inferences = await db.query(
-      `delete from inferences where ctid in (select ctid from inferences where receive_time < $1 limit $2) returning 1`,
-      [before, rowsMax],
-    );
-    return inferences.length;
-  }
 }

@@ -6,6 +6,7 @@ import { CreateRollouts1764590400004 } from './1764590400004-create-rollouts';
 import { SpareFeedbackLocks1764590400005 } from './1764590400005-spare-feedback-locks';
 import { OrderServedModels1764590400006 } from './1764590400006-order-served-models';
 import { IndexDeliveriesByWorkspace1764590400007 } from './1764590400007-index-deliveries-by-workspace';
+import { IndexOldHistory1764590400008 } from './1764590400008-index-old-history';
 
 /** All migrations of monitoring, in order. */
 export const migrations = [
@@ -16,4 +17,5 @@ export const migrations = [
   SpareFeedbackLocks1764590400005,
   OrderServedModels1764590400006,
   IndexDeliveriesByWorkspace1764590400007,
+  IndexOldHistory1764590400008,
 ];

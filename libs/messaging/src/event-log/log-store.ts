@@ -118,15 +118,24 @@ export class LogStore {
     return rows.map((row) => ({ ...row, lag: Number(row.lag) }));
   }
 
-  /** Removes messages older than their topic keeps them, at most `rowsMax`; returns how many. */
+  /**
+   * Removes messages older than their topic keeps them, at most `rowsMax` of each topic; returns the most that went of one, so that it is
+   * called again as long as that is `rowsMax`.
+   */
   async purge(rowsMax: number): Promise<number> {
-    const rows = await this.database.query(
+    let mostGone = 0;
+    for (const { id, retention_days } of await this.database.query<{ id: number; retention_days: number }>(
+      'select id, retention_days from topics order by id',
+    )) {
       // Every process of every service does this: they share the rows instead of waiting for each other.
-      `delete from messages where ctid in (
-         select m.ctid from messages m join topics t on t.id = m.topic_id
-         where m.written_at < now() - make_interval(days => t.retention_days) limit $1 for update of m skip locked) returning 1`,
-      [rowsMax],
-    );
-    return rows.length;
+      const gone = await this.database.query(
+        `delete from messages where ctid = any(array(
+           select ctid from messages where topic_id = $1 and written_at < now() - make_interval(days => $2)
+           order by written_at limit $3 for update skip locked)) returning 1`,
+        [id, retention_days, rowsMax],
+      );
+      mostGone = Math.max(mostGone, gone.length);
+    }
+    return mostGone;
   }
 }

@@ -151,10 +151,15 @@ export class GatewayHarness {
     return this.publish(Events.AliasMoved, { workspace, aggregateId: modelName, aggregateVersion: this.aliasSequence, data });
   }
 
-  verdict(rolloutId: string, decision: 'PROMOTE' | 'ROLLBACK' | 'HOLD', workspace = 'default'): Promise<string> {
+  verdict(
+    rolloutId: string,
+    decision: 'PROMOTE' | 'ROLLBACK' | 'HOLD',
+    { workspace = 'default', step = 0 } = {},
+  ): Promise<string> {
     const data = monitoring.VerdictReached.fromPartial({
       verdictId: randomUUID(),
       rolloutId,
+      step,
       decision: `DECISION_${decision}` as monitoring.Decision,
       reason: `${decision} in a spec`,
     });

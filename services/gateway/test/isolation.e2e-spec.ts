@@ -115,7 +115,7 @@ describe('workspaces', () => {
     await gateway.endpoint('triage', { workspace: 'team-d' });
     await gateway.handled(
       await gateway.aliasMoved('triage', 9, {}, 'team-b'),
-      await gateway.verdict(rolloutId, 'ROLLBACK', 'team-b'),
+      await gateway.verdict(rolloutId, 'ROLLBACK', { workspace: 'team-b' }),
     );
     expect(await gateway.get('triage', { 'x-millrace-workspace': 'team-d' })).toMatchObject({
       serving: { version: 1 },

@@ -110,6 +110,17 @@ describe('rollouts', () => {
     await eventually(() => gateway.backend.unloads.includes(`${name}-v1`));
   });
 
+  it('goes on by a verdict about the step that runs only, and back by any', async () => {
+    const name = next();
+    await gateway.endpoint(name, { body: policy });
+    const id = await rollingOut(name);
+    await gateway.handled(await gateway.verdict(id, 'PROMOTE', { step: 1 }));
+    await gateway.handled(await gateway.verdict(id, 'PROMOTE', { step: 1 }), await gateway.verdict(id, 'PROMOTE', { step: 3 }));
+    expect(await rollout(id)).toMatchObject({ state: 'running', step: 2 });
+    await gateway.handled(await gateway.verdict(id, 'ROLLBACK', { step: 1 }));
+    expect(await rollout(id)).toMatchObject({ state: 'rolled-back' });
+  });
+
   it('names arm, rollout and hashed user in the events of both arms', async () => {
     const name = next();
     await gateway.endpoint(name, { body: policy });

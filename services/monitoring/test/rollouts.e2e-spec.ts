@@ -81,7 +81,7 @@ describe('rollouts, raters and isolation', () => {
       (each) => each.rolloutId === rolloutId,
     );
     expect(events).toHaveLength(all.length);
-    expect(events[events.length - 1]).toMatchObject({ decision: 'DECISION_PROMOTE', verdictId: promoted[0].id });
+    expect(events[events.length - 1]).toMatchObject({ decision: 'DECISION_PROMOTE', step: 1, verdictId: promoted[0].id });
     expect(JSON.parse(events[events.length - 1].evidenceJson).inputDigest).toBe(promoted[0].evidence.inputDigest);
   }, 60_000);
 

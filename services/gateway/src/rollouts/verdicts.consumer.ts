@@ -21,9 +21,9 @@ export class VerdictsConsumer extends EventConsumer {
     this.handlers = [
       on(Events.VerdictReached, async ({ workspace, data }, tx) => {
         const action = ACTIONS[data.decision];
-        const { rolloutId, verdictId, reason } = data;
+        const { rolloutId, verdictId, reason, step: judgedStep } = data;
         const cause = { verdictId, actor: 'service:monitoring', reason };
-        const rollout = action && (await decideRollout.execute(tx, { workspace, rolloutId, action, cause }));
+        const rollout = action && (await decideRollout.execute(tx, { workspace, rolloutId, action, judgedStep, cause }));
         const effect = rollout?.verdictId === verdictId ? 'applied' : 'none';
         metrics.verdicts.inc({ decision: action ?? 'hold', effect });
       }),

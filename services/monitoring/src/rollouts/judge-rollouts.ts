@@ -111,6 +111,7 @@ export class JudgeRollouts {
         rolloutId: rollout.id,
         endpoint: rollout.endpoint,
         decision: DECISIONS[result.outcome],
+        step: verdict.step,
         look: verdict.look,
         controlCount: total('stable', 'count'),
         controlGood: total('stable', 'good'),

@@ -187,7 +187,11 @@ export interface VerdictReached {
   /** One line for people. */
   reason: string;
   /** When. */
-  decideTime: Date | undefined;
+  decideTime:
+    | Date
+    | undefined;
+  /** Number of the step that was judged, from 1. 0 = not said: the step that runs when this is read. */
+  step: number;
 }
 
 /** Monitoring thinks that a model should be trained again. Topic monitoring.proposal.v1, key = proposal id. */
@@ -1124,6 +1128,7 @@ function createBaseVerdictReached(): VerdictReached {
     evidenceJson: "",
     reason: "",
     decideTime: undefined,
+    step: 0,
   };
 }
 
@@ -1164,6 +1169,9 @@ export const VerdictReached: MessageFns<VerdictReached> = {
     }
     if (message.decideTime !== undefined) {
       Timestamp.encode(toTimestamp(message.decideTime), writer.uint32(98).fork()).join();
+    }
+    if (message.step !== 0) {
+      writer.uint32(104).int32(message.step);
     }
     return writer;
   },
@@ -1277,6 +1285,14 @@ export const VerdictReached: MessageFns<VerdictReached> = {
             message.decideTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.step = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1335,6 +1351,7 @@ export const VerdictReached: MessageFns<VerdictReached> = {
         : isSet(object.decide_time)
         ? fromJsonTimestamp(object.decide_time)
         : undefined,
+      step: isSet(object.step) ? globalThis.Number(object.step) : 0,
     };
   },
 
@@ -1376,6 +1393,9 @@ export const VerdictReached: MessageFns<VerdictReached> = {
     if (message.decideTime !== undefined) {
       obj.decideTime = message.decideTime.toISOString();
     }
+    if (message.step !== 0) {
+      obj.step = Math.round(message.step);
+    }
     return obj;
   },
 
@@ -1396,6 +1416,7 @@ export const VerdictReached: MessageFns<VerdictReached> = {
     message.evidenceJson = object.evidenceJson ?? "";
     message.reason = object.reason ?? "";
     message.decideTime = object.decideTime ?? undefined;
+    message.step = object.step ?? 0;
     return message;
   },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { newId, seededRandom } from '#libs/clock';
-import { Events, registry, training } from '#libs/contracts';
+import { Events, registry, Topics, training } from '#libs/contracts';
 import { Database } from '#libs/persistence';
 import { eventually } from '#libs/testing';
 import { MonitoringHarness, rating, WebhookReceiver, type InferenceShape, type Json } from './monitoring-harness';
@@ -110,18 +110,23 @@ describe('watching an endpoint', () => {
       modelName: 'glossary',
       config,
     });
+    // Its first look is over before anything comes, its second is made when all has come: of the first ones alone any share may be bad.
+    await eventually(async () => expect(await monitor('quality')).toMatchObject({ stateReason: 'no ratings yet' }), {
+      timeoutMs,
+    });
     const ids = await harness.infer(traffic(200, random, true));
+    // Half of what goes into each partition, in turns: which partition is read first must not look like a change of quality.
+    const isGood = (index: number): boolean => Math.floor(index / Topics.feedbackInput.partitions) % 2 === 0;
     await harness.produceFeedback(
       ids.map((id, index) => ({
         data: rating(
           id,
-          index % 2 === 0
+          isGood(index)
             ? { right: true, rater: `r${index % 40}` }
             : { right: false, rater: `r${index % 40}`, correction: 'plant' },
         ),
       })),
     );
-    // It looks when all have come: of the first ones alone any share may be bad.
     const db = harness.service.get(Database);
     await eventually(async () => expect(await db.query('select 1 from feedback')).toHaveLength(200), { timeoutMs });
     await db.query(`update monitors set evaluate_time = now() where name = 'quality'`);

@@ -89,7 +89,10 @@ export class MonitoringSettings extends ServiceSettings {
   @IsString()
   publicUrl: string;
 
-  @Setting({ doc: 'Days that inferences, ended webhook deliveries and the daily counts of raters are kept; minute rollups and feedback stay.', default: 90 })
+  @Setting({
+    doc: 'Days that inferences, ended webhook deliveries and the daily counts of raters are kept; minute rollups and feedback stay.',
+    default: 90,
+  })
   @IsInt()
   @Min(1)
   retentionDays: number;

@@ -7,6 +7,7 @@ import { FireAlert } from './alerts/fire-alert';
 import { ResolveAlert } from './alerts/resolve-alert';
 import { DueWorkRepository } from './evaluation/due-work.repository';
 import { TypeormDueWork } from './evaluation/due-work.typeorm';
+import { DueRows } from './evaluation/due-rows';
 import { EvaluationLoop } from './evaluation/evaluation-loop';
 import { FindDueWork } from './evaluation/find-due-work';
 import { LoopTasks } from './evaluation/loop-tasks';
@@ -103,6 +104,7 @@ export const rpc = [FeedbackGrpc, MonitorsGrpc, RolloutsGrpc, ProposalsGrpc];
     CreateWebhook,
     DeliverWebhooks,
     DeliveryLoop,
+    DueRows,
     EnqueueDeliveries,
     EvaluateDrift,
     EvaluateMonitors,

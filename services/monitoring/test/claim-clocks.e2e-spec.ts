@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Clock, newId } from '#libs/clock';
+import { Events, gateway } from '#libs/contracts';
 import { Database, UnitOfWork } from '#libs/persistence';
 import { eventually } from '#libs/testing';
 import { DueWorkRepository } from '../src/evaluation/due-work.repository';
+import { EvaluateMonitors } from '../src/monitors/evaluate-monitors';
 import { ReviewRaters } from '../src/raters/review-raters';
+import { JudgeRollouts } from '../src/rollouts/judge-rollouts';
 import { DeliverWebhooks } from '../src/webhooks/deliver-webhooks';
 import { WebhookCalls } from '../src/webhooks/webhook-calls';
 import { WebhooksRepository } from '../src/webhooks/webhooks.repository';
@@ -22,7 +25,7 @@ describe.each([
 
   beforeAll(async () => {
     // No timer looks for work meanwhile: the spec does.
-    harness = await MonitoringHarness.start({ EVALUATION_INTERVAL_MS: '600000' });
+    harness = await MonitoringHarness.start({ EVALUATION_INTERVAL_MS: '600000', VERDICT_INTERVAL_SECONDS: '600' });
     receiver = await WebhookReceiver.start();
     db = harness.service.get(Database);
     jest.spyOn(harness.service.get(Clock), 'now').mockImplementation(() => new Date(Date.now() + skewMs));
@@ -43,7 +46,7 @@ describe.each([
     await harness.service.get(WebhookCalls).ended();
     return started;
   };
-  const dueTasks = (): Promise<Set<string>> => harness.service.get(DueWorkRepository).due(db, harness.service.get(Clock).now());
+  const dueTasks = (): Promise<Set<string>> => harness.service.get(DueWorkRepository).due(db);
   /** A delivery that is due in so many seconds. */
   async function insertDelivery(dueSeconds: number): Promise<string> {
     const id = newId();
@@ -107,6 +110,35 @@ describe.each([
     await claim(-1);
     expect(await dueTasks()).toContain('review-raters');
     expect(await harness.service.get(ReviewRaters).execute()).toBe(1);
+  });
+
+  it('evaluates monitors and judges rollouts when they are due, and writes when they are due again, by the time of all processes', async () => {
+    const monitor = {
+      name: 'clock',
+      kind: 'no_data',
+      endpoint: 'triage',
+      modelName: 'glossary',
+      config: { evaluateSeconds: 600 },
+    };
+    expect((await harness.call('POST', '/api/v1/monitors', monitor)).status).toBe(201);
+    const rolloutId = newId();
+    const data = gateway.RolloutStarted.fromJSON({ rolloutId, endpoint: 'triage', alias: 'champion', candidatePercent: 50 });
+    await harness.publish(Events.RolloutStarted, [{ key: rolloutId, data }]);
+    await eventually(async () => (await harness.call('GET', `/api/v1/rollouts/${rolloutId}`)).status === 200);
+    const secondsUntil = async (table: string, column: string): Promise<number> =>
+      (await db.query<{ seconds: number }>(`select extract(epoch from ${column} - now())::float8 as seconds from ${table}`))[0]
+        .seconds;
+    expect(Math.abs(await secondsUntil('monitors', 'observe_from'))).toBeLessThan(60);
+    expect(await dueTasks()).toEqual(new Set(['evaluate-monitors', 'judge-rollouts']));
+    expect(await harness.service.get(EvaluateMonitors).execute()).toBe(1);
+    expect(await harness.service.get(JudgeRollouts).execute()).toBe(1);
+    expect(await dueTasks()).toEqual(new Set());
+    expect(await harness.service.get(EvaluateMonitors).execute()).toBe(0);
+    for (const table of ['monitors', 'rollouts']) {
+      expect(await secondsUntil(table, 'evaluate_time')).toBeGreaterThan(500);
+      expect(await secondsUntil(table, 'evaluate_time')).toBeLessThanOrEqual(600);
+    }
+    expect(await harness.get('/api/v1/monitors/clock')).toMatchObject({ stateReason: 'no request yet' });
   });
 
   it('asks for a review as many seconds after feedback as is set', async () => {

@@ -6,5 +6,5 @@ export const TABLE_TASKS = ['join-feedback', 'review-raters', 'evaluate-monitors
 
 export abstract class DueWorkRepository {
   /** Names of the tasks that have something to do now. */
-  abstract due(db: Queryable, now: Date): Promise<Set<string>>;
+  abstract due(db: Queryable): Promise<Set<string>>;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { Database } from '#libs/persistence';
 import { DueWorkRepository } from './due-work.repository';
 
@@ -10,10 +9,9 @@ export class FindDueWork {
   constructor(
     private readonly dueWork: DueWorkRepository,
     private readonly db: Database,
-    private readonly clock: Clock,
   ) {}
 
   async execute(): Promise<Set<string>> {
-    return (await this.dueWork.due(this.db, this.clock.now())).add('propose-retraining').add('prune-history');
+    return (await this.dueWork.due(this.db)).add('propose-retraining').add('prune-history');
   }
 }

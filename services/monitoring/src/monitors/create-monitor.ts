@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
+import { Ids } from '#libs/clock';
 import { invalidFields } from '#libs/errors';
 import { Idempotency, UnitOfWork } from '#libs/persistence';
+import { databaseTime } from '../database-time';
 import { MonitoringErrors } from '../monitoring.errors';
 import type { DriftRow } from './drift-detection';
 import { parseMonitorConfig, type Monitor, type MonitorKind } from './monitor';
@@ -31,7 +32,6 @@ export class CreateMonitor {
     private readonly unitOfWork: UnitOfWork,
     private readonly idempotency: Idempotency,
     private readonly monitors: MonitorsRepository,
-    private readonly clock: Clock,
     private readonly ids: Ids,
   ) {}
 
@@ -41,7 +41,7 @@ export class CreateMonitor {
     const { workspace, requestId, ...request } = input;
     return this.unitOfWork.run((tx) =>
       this.idempotency.once(tx, { workspace, operation: 'CreateMonitor', requestId, request }, async () => {
-        const now = this.clock.now();
+        const now = await databaseTime(tx);
         const given = input.referenceRows.length > 0;
         const monitor: Monitor = {
           workspace,

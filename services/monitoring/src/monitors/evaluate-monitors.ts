@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
-import { UnitOfWork, type Transaction } from '#libs/persistence';
+import type { Transaction } from '#libs/persistence';
 import { FireAlert } from '../alerts/fire-alert';
 import { ResolveAlert } from '../alerts/resolve-alert';
+import { databaseTime } from '../database-time';
+import { DueRows } from '../evaluation/due-rows';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { EvaluateDrift } from './evaluate-drift';
 import { EvaluateQuality } from './evaluate-quality';
@@ -19,7 +21,7 @@ const MONITORS_PER_PASS = 200;
 @Injectable()
 export class EvaluateMonitors {
   constructor(
-    private readonly unitOfWork: UnitOfWork,
+    private readonly dueRows: DueRows,
     private readonly monitors: MonitorsRepository,
     private readonly evaluateDrift: EvaluateDrift,
     private readonly evaluateQuality: EvaluateQuality,
@@ -31,20 +33,17 @@ export class EvaluateMonitors {
 
   /** Returns how many were evaluated. */
   async execute(): Promise<number> {
-    let evaluated = 0;
-    while (
-      evaluated < MONITORS_PER_PASS &&
-      (await this.unitOfWork.run((tx) => this.evaluateOne(tx), { label: 'evaluate-monitor' }))
-    ) {
-      evaluated += 1;
-    }
-    return evaluated;
+    return this.dueRows.workOn({
+      task: 'evaluate-monitors',
+      rowsMax: MONITORS_PER_PASS,
+      claim: (tx) => this.monitors.claimDue(tx),
+      work: (tx, monitor) => this.evaluateOne(tx, monitor),
+      putOff: (tx, monitor, code) => this.monitors.putOff(tx, monitor, `could not be evaluated: ${code}`),
+    });
   }
 
-  private async evaluateOne(tx: Transaction): Promise<boolean> {
-    const now = this.clock.now();
-    const monitor = await this.monitors.claimDue(tx, now);
-    if (!monitor) return false;
+  private async evaluateOne(tx: Transaction, monitor: Monitor): Promise<void> {
+    const now = await databaseTime(tx);
     const started = this.clock.monotonicMs();
     const evaluation = await this.evaluate(tx, monitor, now);
     await this.apply(tx, monitor, evaluation);
@@ -60,7 +59,6 @@ export class EvaluateMonitors {
     });
     this.metrics.monitorEvaluations.inc({ kind: monitor.kind, state: evaluation.state });
     this.metrics.monitorEvaluationSeconds.observe({ kind: monitor.kind }, (this.clock.monotonicMs() - started) / 1000);
-    return true;
   }
 
   private async evaluate(tx: Transaction, monitor: Monitor, now: Date): Promise<Evaluation> {

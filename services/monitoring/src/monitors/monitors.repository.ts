@@ -24,7 +24,9 @@ export abstract class MonitorsRepository {
   abstract list(db: Queryable, workspace: string, page: { after?: string; size: number }): Promise<Monitor[]>;
   abstract delete(db: Queryable, workspace: string, id: string): Promise<void>;
   /** Locks one monitor that is due and that no other process evaluates. */
-  abstract claimDue(db: Queryable, now: Date): Promise<Monitor | undefined>;
+  abstract claimDue(db: Queryable): Promise<Monitor | undefined>;
+  /** Says that it was not evaluated; due again after its time. What fired stays firing. */
+  abstract putOff(db: Queryable, monitor: Monitor, reason: string): Promise<void>;
   abstract lockOfEndpoint(db: Queryable, workspace: string, endpoint: string): Promise<Monitor[]>;
   abstract referenceRows(db: Queryable, monitor: Monitor): Promise<DriftRow[]>;
   abstract putReferenceRows(db: Queryable, monitor: Monitor, rows: readonly DriftRow[]): Promise<void>;

@@ -88,8 +88,17 @@ export class TypeormMonitors extends MonitorsRepository {
     await db.query('delete from monitors where workspace = $1 and id = $2', [workspace, id]);
   }
 
-  claimDue(db: Queryable, now: Date): Promise<Monitor | undefined> {
-    return this.one(db, `where evaluate_time <= $1 order by evaluate_time limit 1 for update skip locked`, [now]);
+  claimDue(db: Queryable): Promise<Monitor | undefined> {
+    return this.one(db, 'where evaluate_time <= now() order by evaluate_time limit 1 for update skip locked', []);
+  }
+
+  async putOff(db: Queryable, monitor: Monitor, reason: string): Promise<void> {
+    await db.query(
+      `update monitors set state = case when state = 'ok' then 'unknown' else state end, state_reason = $3,
+         evaluate_time = now() + make_interval(secs => $4), update_time = now()
+       where workspace = $1 and id = $2`,
+      [monitor.workspace, monitor.id, reason, monitor.config.evaluateSeconds],
+    );
   }
 
   async lockOfEndpoint(db: Queryable, workspace: string, endpoint: string): Promise<Monitor[]> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import type { Transaction } from '#libs/persistence';
 import { ResolveAlert } from '../alerts/resolve-alert';
+import { databaseTime } from '../database-time';
 import type { Monitor } from './monitor';
 import { MonitorsRepository } from './monitors.repository';
 
@@ -16,13 +16,12 @@ export class ResetMonitor {
   constructor(
     private readonly monitors: MonitorsRepository,
     private readonly resolveAlert: ResolveAlert,
-    private readonly clock: Clock,
   ) {}
 
   /** `monitor` must be locked by the transaction. */
   async execute(tx: Transaction, monitor: Monitor, change: { reason: string; relearn: boolean }): Promise<Monitor> {
     const { reason } = change;
-    const now = this.clock.now();
+    const now = await databaseTime(tx);
     const keep = !change.relearn && monitor.baseline.referenceSource === 'given';
     if (!keep) await this.monitors.putReferenceRows(tx, monitor, []);
     await this.resolveAlert.execute(tx, monitor, reason);

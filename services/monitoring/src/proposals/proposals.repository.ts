@@ -38,12 +38,21 @@ export interface Candidate {
   corrections: number;
   /** Those that arrived before the raters were last judged. */
   reviewedCorrections: number;
+  /** The model's own, or else the given one. */
+  policy: ProposalPolicy;
+}
+
+export interface CandidateChoice {
+  /** Of models that have none of their own. */
+  policy: ProposalPolicy;
+  /** Models behind this one in order; undefined = from the first. */
+  after: Pick<Candidate, 'workspace' | 'modelName'> | undefined;
+  rowsMax: number;
 }
 
 export abstract class ProposalsRepository {
-  /** Models without an open proposal that have waiting corrections (accepted since the last accepted proposal). */
-  abstract candidates(db: Queryable): Promise<Candidate[]>;
-  abstract policy(db: Queryable, workspace: string, modelName: string): Promise<ProposalPolicy | undefined>;
+  /** Models without an open proposal whose waiting corrections (accepted since the last accepted one) could be enough, in order. */
+  abstract candidates(db: Queryable, choice: CandidateChoice): Promise<Candidate[]>;
   abstract putPolicy(db: Queryable, workspace: string, modelName: string, policy: ProposalPolicy): Promise<void>;
   abstract servedVersion(db: Queryable, workspace: string, modelName: string, alias: string): Promise<number>;
   /** Leaves a later move as it is. */

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#libs/persistence';
-import { ProposalsRepository, type Candidate, type Proposal, type ServedVersion } from './proposals.repository';
+import {
+  ProposalsRepository,
+  type Candidate,
+  type CandidateChoice,
+  type Proposal,
+  type ServedVersion,
+} from './proposals.repository';
 import type { ProposalPolicy } from './retraining-proposal';
 
 const COLUMNS = `workspace, id, model_name as "modelName", endpoint, model_version as "modelVersion", state, reasons, corrections,
@@ -15,27 +21,25 @@ function toProposal(row: ProposalRow): Proposal {
 
 @Injectable()
 export class TypeormProposals extends ProposalsRepository {
-  candidates(db: Queryable): Promise<Candidate[]> {
-    return db.query<Candidate>(
+  async candidates(db: Queryable, { policy, after, rowsMax }: CandidateChoice): Promise<Candidate[]> {
+    const rows = await db.query<Omit<Candidate, 'policy'> & ProposalPolicy>(
       `select f.workspace, f.model_name as "modelName", max(f.endpoint) as endpoint, count(*)::int as corrections,
-         count(*) filter (where f.match_time <= t.review_time)::int as "reviewedCorrections"
+         count(*) filter (where f.match_time <= t.review_time)::int as "reviewedCorrections",
+         coalesce(own.corrections_min, $1) as "correctionsMin", coalesce(own.volume_min, $2) as "volumeMin"
        from feedback f left join rater_review_times t on t.workspace = f.workspace
+         left join proposal_policies own on own.workspace = f.workspace and own.model_name = f.model_name
        where f.state = 'accepted' and f.correction <> ''
+         and ($3::text is null or (f.workspace, f.model_name) > ($3, $4))
          and f.match_time > coalesce((select max(p.create_time) from proposals p
            where p.workspace = f.workspace and p.model_name = f.model_name and p.state = 'accepted'), '-infinity')
          and not exists (select 1 from proposals p
            where p.workspace = f.workspace and p.model_name = f.model_name and p.state = 'open')
-       group by 1, 2 order by 1, 2 limit 1000`,
+       group by 1, 2, own.corrections_min, own.volume_min
+       having count(*) >= least(coalesce(own.corrections_min, $1), coalesce(own.volume_min, $2))
+       order by 1, 2 limit $5`,
+      [policy.correctionsMin, policy.volumeMin, after?.workspace ?? null, after?.modelName ?? null, rowsMax],
     );
-  }
-
-  async policy(db: Queryable, workspace: string, modelName: string): Promise<ProposalPolicy | undefined> {
-    const [row] = await db.query<ProposalPolicy>(
-      `select corrections_min as "correctionsMin", volume_min as "volumeMin" from proposal_policies
-       where workspace = $1 and model_name = $2`,
-      [workspace, modelName],
-    );
-    return row;
+    return rows.map(({ correctionsMin, volumeMin, ...candidate }) => ({ ...candidate, policy: { correctionsMin, volumeMin } }));
   }
 
   async putPolicy(db: Queryable, workspace: string, modelName: string, policy: ProposalPolicy): Promise<void> {

@@ -5,6 +5,7 @@ import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
 import { AlertsRepository } from '../alerts/alerts.repository';
 import { MonitoringSettings } from '../config';
+import { databaseTime } from '../database-time';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { ProposalInfrastructure } from './proposal-infrastructure';
 import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
@@ -12,11 +13,14 @@ import { proposalReasons } from './retraining-proposal';
 
 /** Counting corrections reads them all: not at every pass of the loop. */
 const EVERY_MS = 2000;
+const CANDIDATES_PER_LOOK = 1000;
 
 /** Opens a proposal for each model that has reasons and no open one. Replicas race on a unique index: one proposal results. */
 @Injectable()
 export class ProposeRetraining {
   private lastMs = -Infinity;
+  /** Where the last look ended: models take turns when there are more than one look takes. */
+  private after: Candidate | undefined;
 
   constructor(
     private readonly infrastructure: ProposalInfrastructure,
@@ -27,32 +31,41 @@ export class ProposeRetraining {
     private readonly metrics: MonitoringMetrics,
   ) {}
 
+  /** Returns how many were opened. Fails at the end when one failed: the others had their turn. */
   async execute(): Promise<number> {
-    const { clock, database, unitOfWork } = this.infrastructure;
+    const { clock, unitOfWork } = this.infrastructure;
     if (clock.monotonicMs() - this.lastMs < EVERY_MS) return 0;
     this.lastMs = clock.monotonicMs();
-    const candidates = await this.proposals.candidates(database);
-    if (candidates.length === 0) return 0;
-    return unitOfWork.run(
-      async (tx) => {
-        let opened = 0;
-        for (const candidate of candidates) opened += (await this.propose(tx, candidate)) ? 1 : 0;
-        return opened;
-      },
-      { label: 'propose-retraining' },
-    );
+    let opened = 0;
+    const failures: unknown[] = [];
+    for (const candidate of await this.nextCandidates()) {
+      try {
+        opened += await unitOfWork.run((tx) => this.propose(tx, candidate), { label: 'propose-retraining' });
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    return opened;
   }
 
-  private async propose(tx: Transaction, candidate: Candidate): Promise<boolean> {
-    const { workspace, modelName, endpoint, corrections, reviewedCorrections } = candidate;
-    const policy = (await this.proposals.policy(tx, workspace, modelName)) ?? {
-      correctionsMin: this.settings.proposalCorrectionsMin,
-      volumeMin: this.settings.proposalVolumeMin,
-    };
+  private async nextCandidates(): Promise<Candidate[]> {
+    const { proposalCorrectionsMin: correctionsMin, proposalVolumeMin: volumeMin } = this.settings;
+    const candidates = await this.proposals.candidates(this.infrastructure.database, {
+      policy: { correctionsMin, volumeMin },
+      after: this.after,
+      rowsMax: CANDIDATES_PER_LOOK,
+    });
+    this.after = candidates.length < CANDIDATES_PER_LOOK ? undefined : candidates[candidates.length - 1];
+    return candidates;
+  }
+
+  private async propose(tx: Transaction, candidate: Candidate): Promise<number> {
+    const { workspace, modelName, endpoint, corrections, reviewedCorrections, policy } = candidate;
     const firing = await this.alerts.firingOfModel(tx, workspace, modelName);
     const openAlerts = firing.map((alert) => ({ alertId: alert.id, kind: alert.kind, summary: alert.summary }));
     const reasons = proposalReasons({ openAlerts, corrections, reviewedCorrections }, policy);
-    if (reasons.length === 0) return false;
+    if (reasons.length === 0) return 0;
     const proposal: Proposal = {
       workspace,
       id: this.infrastructure.ids.next(),
@@ -64,10 +77,10 @@ export class ProposeRetraining {
       corrections,
       pipelineRunId: '',
       resolveReason: '',
-      createTime: this.infrastructure.clock.now(),
+      createTime: await databaseTime(tx),
       resolveTime: null,
     };
-    if (!(await this.proposals.insert(tx, proposal))) return false;
+    if (!(await this.proposals.insert(tx, proposal))) return 0;
     await this.publisher.publish(tx, Events.RetrainingProposed, {
       workspace,
       aggregateId: proposal.id,
@@ -83,6 +96,6 @@ export class ProposeRetraining {
       },
     });
     this.metrics.proposals.inc({ state: 'open' });
-    return true;
+    return 1;
   }
 }

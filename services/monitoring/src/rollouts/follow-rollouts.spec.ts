@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { FakeClock } from '#libs/clock';
 import { gateway } from '#libs/contracts';
 import type { Transaction } from '#libs/persistence';
 import type { MonitorsRepository } from '../monitors/monitors.repository';
@@ -15,7 +14,7 @@ describe('FollowRollouts', () => {
     putStep: async (_tx: unknown, _key: unknown, step: RolloutStep) => void steps.push(step),
     save: async (_tx: unknown, saved: Rollout) => void (rollout = saved),
   } as unknown as RolloutsRepository;
-  const follow = new FollowRollouts(repository, {} as MonitorsRepository, {} as ResetMonitor, new FakeClock());
+  const follow = new FollowRollouts(repository, {} as MonitorsRepository, {} as ResetMonitor);
   const stepped = (step: number): Promise<void> => {
     const data = gateway.RolloutStepped.fromPartial({ rolloutId: 'r', endpoint: 'triage', step, candidatePercent: 10 * step });
     return follow.execute({} as Transaction, 'default', { kind: 'stepped', data }, new Date(step));

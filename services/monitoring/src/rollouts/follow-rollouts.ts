@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { gateway } from '#libs/contracts';
 import { notFound } from '#libs/errors';
 import type { Transaction } from '#libs/persistence';
@@ -28,7 +27,6 @@ export class FollowRollouts {
     private readonly rollouts: RolloutsRepository,
     private readonly monitors: MonitorsRepository,
     private readonly resetMonitor: ResetMonitor,
-    private readonly clock: Clock,
   ) {}
 
   async execute(tx: Transaction, workspace: string, fact: RolloutFact, time: Date): Promise<void> {
@@ -43,7 +41,7 @@ export class FollowRollouts {
 
   private async started(tx: Transaction, workspace: string, data: gateway.RolloutStarted, time: Date): Promise<void> {
     const startTime = data.startTime ?? time;
-    const rollout: Rollout = {
+    const rollout = {
       workspace,
       id: data.rolloutId,
       endpoint: data.endpoint,
@@ -53,7 +51,7 @@ export class FollowRollouts {
       candidateVersion: data.candidate?.version ?? 0,
       metric: data.policy?.metric || 'correct',
       policy: toPolicy(data.policy),
-      state: 'live',
+      state: 'live' as const,
       outcome: '',
       step: 1,
       looksTaken: 0,
@@ -62,7 +60,6 @@ export class FollowRollouts {
       lastResult: {},
       startTime,
       endTime: null,
-      evaluateTime: this.clock.now(),
     };
     await this.rollouts.upsert(tx, rollout);
     const first = { step: 1, candidatePercent: data.candidatePercent, startTime };
@@ -74,7 +71,7 @@ export class FollowRollouts {
     await this.rollouts.putStep(tx, key, { step: data.step, candidatePercent: data.candidatePercent, startTime: time });
     // A letter that was put aside is replayed after what followed it: the test of a later step goes on.
     if (data.step <= rollout.step || rollout.state === 'finished') return;
-    await this.rollouts.save(tx, { ...rollout, step: data.step, looksTaken: 0, decided: false, evaluateTime: this.clock.now() });
+    await this.rollouts.save(tx, { ...rollout, step: data.step, looksTaken: 0, decided: false });
   }
 
   private async finished(tx: Transaction, rollout: Rollout, data: gateway.RolloutFinished, time: Date): Promise<void> {

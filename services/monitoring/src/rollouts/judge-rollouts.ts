@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock, Ids } from '#libs/clock';
+import { Ids } from '#libs/clock';
 import { Events, monitoring } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
-import { UnitOfWork, type Transaction } from '#libs/persistence';
+import type { Transaction } from '#libs/persistence';
 import { MonitoringSettings } from '../config';
+import { databaseTime } from '../database-time';
+import { DueRows } from '../evaluation/due-rows';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { describeVerdict } from '../verdicts/describe-verdict';
 import { decideVerdict, VERDICT_POLICY_DEFAULT, type VerdictInput, type VerdictResult } from '../verdicts/rollout-verdict';
@@ -12,6 +14,8 @@ import { digestOf } from './digest-verdict';
 import { RolloutsRepository, type Rollout, type Verdict } from './rollouts.repository';
 
 const ROLLOUTS_PER_PASS = 100;
+/** Until a rollout that could not be judged is tried again. */
+const PUT_OFF_SECONDS = 10;
 const DECISIONS = {
   promote: monitoring.Decision.DECISION_PROMOTE,
   rollback: monitoring.Decision.DECISION_ROLLBACK,
@@ -25,27 +29,26 @@ const DECISIONS = {
 @Injectable()
 export class JudgeRollouts {
   constructor(
-    private readonly unitOfWork: UnitOfWork,
+    private readonly dueRows: DueRows,
     private readonly rollouts: RolloutsRepository,
     private readonly publisher: EventPublisher,
     private readonly settings: MonitoringSettings,
-    private readonly clock: Clock,
     private readonly ids: Ids,
     private readonly metrics: MonitoringMetrics,
   ) {}
 
   async execute(): Promise<number> {
-    let judged = 0;
-    while (judged < ROLLOUTS_PER_PASS && (await this.unitOfWork.run((tx) => this.judgeOne(tx), { label: 'judge-rollout' }))) {
-      judged += 1;
-    }
-    return judged;
+    return this.dueRows.workOn({
+      task: 'judge-rollouts',
+      rowsMax: ROLLOUTS_PER_PASS,
+      claim: (tx) => this.rollouts.claimDue(tx),
+      work: (tx, rollout) => this.judgeOne(tx, rollout),
+      putOff: (tx, rollout) => this.rollouts.putOff(tx, rollout, PUT_OFF_SECONDS),
+    });
   }
 
-  private async judgeOne(tx: Transaction): Promise<boolean> {
-    const now = this.clock.now();
-    const rollout = await this.rollouts.claimDue(tx, now);
-    if (!rollout) return false;
+  private async judgeOne(tx: Transaction, rollout: Rollout): Promise<void> {
+    const now = await databaseTime(tx);
     const input = await this.inputOf(tx, rollout, now);
     const result = decideVerdict(input);
     const spoken = result.outcome !== 'hold' || result.look !== undefined;
@@ -58,7 +61,6 @@ export class JudgeRollouts {
       lastResult: result,
       evaluateTime: new Date(now.getTime() + this.settings.verdictIntervalSeconds * 1000),
     });
-    return true;
   }
 
   private async inputOf(tx: Transaction, rollout: Rollout, now: Date): Promise<VerdictInput> {

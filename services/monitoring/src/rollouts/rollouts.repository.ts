@@ -64,7 +64,8 @@ export interface RolloutCounts {
 }
 
 export abstract class RolloutsRepository {
-  abstract upsert(db: Queryable, rollout: Rollout): Promise<void>;
+  /** Due at once. One that is known stays as it is. */
+  abstract upsert(db: Queryable, rollout: Omit<Rollout, 'evaluateTime'>): Promise<void>;
   abstract putStep(db: Queryable, key: { workspace: string; rolloutId: string }, step: RolloutStep): Promise<void>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Rollout | undefined>;
   abstract lock(db: Queryable, workspace: string, id: string): Promise<Rollout | undefined>;
@@ -75,7 +76,10 @@ export abstract class RolloutsRepository {
     page: { before?: string; size: number },
   ): Promise<Rollout[]>;
   abstract steps(db: Queryable, workspace: string, rolloutId: string): Promise<RolloutStep[]>;
-  abstract claimDue(db: Queryable, now: Date): Promise<Rollout | undefined>;
+  /** Locks one that is due and that no other process judges. */
+  abstract claimDue(db: Queryable): Promise<Rollout | undefined>;
+  /** Due again after so many seconds, and otherwise as it was. */
+  abstract putOff(db: Queryable, rollout: Rollout, seconds: number): Promise<void>;
   abstract counts(db: Queryable, rollout: Rollout): Promise<RolloutCounts>;
   abstract insertVerdict(db: Queryable, verdict: Verdict): Promise<void>;
   abstract verdicts(

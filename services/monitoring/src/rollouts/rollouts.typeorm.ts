@@ -28,11 +28,11 @@ interface StageRow {
 
 @Injectable()
 export class TypeormRollouts extends RolloutsRepository {
-  async upsert(db: Queryable, rollout: Rollout): Promise<void> {
+  async upsert(db: Queryable, rollout: Omit<Rollout, 'evaluateTime'>): Promise<void> {
     await db.query(
       `insert into rollouts (workspace, id, endpoint, alias, model_name, control_version, candidate_version, metric, policy, state,
-         step, start_time, evaluate_time)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (workspace, id) do nothing`,
+         step, start_time)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (workspace, id) do nothing`,
       [
         rollout.workspace,
         rollout.id,
@@ -46,7 +46,6 @@ export class TypeormRollouts extends RolloutsRepository {
         rollout.state,
         rollout.step,
         rollout.startTime,
-        rollout.evaluateTime,
       ],
     );
   }
@@ -108,12 +107,20 @@ export class TypeormRollouts extends RolloutsRepository {
     );
   }
 
-  claimDue(db: Queryable, now: Date): Promise<Rollout | undefined> {
+  claimDue(db: Queryable): Promise<Rollout | undefined> {
     return this.one(
       db,
-      `where state = 'live' and not decided and evaluate_time <= $1 order by evaluate_time limit 1 for update skip locked`,
-      [now],
+      `where state = 'live' and not decided and evaluate_time <= now() order by evaluate_time limit 1 for update skip locked`,
+      [],
     );
+  }
+
+  async putOff(db: Queryable, { workspace, id }: Rollout, seconds: number): Promise<void> {
+    await db.query('update rollouts set evaluate_time = now() + make_interval(secs => $3) where workspace = $1 and id = $2', [
+      workspace,
+      id,
+      seconds,
+    ]);
   }
 
   async counts(db: Queryable, rollout: Rollout): Promise<RolloutCounts> {

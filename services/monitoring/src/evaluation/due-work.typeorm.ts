@@ -9,7 +9,7 @@ export class TypeormDueWork extends DueWorkRepository {
   async due(db: Queryable): Promise<Set<string>> {
     const [row] = await db.query<Record<string, boolean>>(
       `select
-         exists (select 1 from feedback where state = 'unmatched' and receive_time > now() - interval '10 minutes') as "join-feedback",
+         exists (select 1 from feedback where state = 'unmatched' and receive_time > now() - interval '1 day') as "join-feedback",
          exists (select 1 from rater_reviews where due_time <= now())
            or exists (select 1 from rater_review_claims where lease_until <= now()) as "review-raters",
          exists (select 1 from monitors where evaluate_time <= now()) as "evaluate-monitors",

@@ -98,8 +98,8 @@ export abstract class FeedbackRepository {
   abstract findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]>;
   /** Unmatched feedback of inferences that are known by now, locked, with what it takes over; nothing is written yet. */
   abstract attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]>;
-  /** As above for feedback that both doors missed in a race. */
-  abstract attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]>;
+  /** As above for feedback of the last seconds that both doors missed in a race. */
+  abstract attributeLeftOver(db: Queryable, choice: { seconds: number; rowsMax: number }): Promise<Feedback[]>;
   /** Writes the final state of attributed feedback and what it takes over. Throws COMMON.UNAVAILABLE when an inference went away. */
   abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
   /**

@@ -181,13 +181,13 @@ export class TypeormFeedback extends FeedbackRepository {
     return inOrder(rows);
   }
 
-  async attributeLeftOver(db: Queryable, rowsMax: number): Promise<Feedback[]> {
+  async attributeLeftOver(db: Queryable, { seconds, rowsMax }: { seconds: number; rowsMax: number }): Promise<Feedback[]> {
     const rows = await db.query<Feedback>(
       attribute(
-        `f.receive_time > now() - interval '10 minutes'`,
-        'order by f.receive_time desc limit $1 for update of f skip locked',
+        'f.receive_time > now() - make_interval(secs => $1)',
+        'order by f.receive_time desc limit $2 for update of f skip locked',
       ),
-      [rowsMax],
+      [seconds, rowsMax],
     );
     return inOrder(rows);
   }

@@ -37,7 +37,7 @@ export abstract class ModelsRepository {
   abstract delete(tx: Transaction, workspace: string, name: string): Promise<void>;
   abstract setTag(tx: Transaction, workspace: string, name: string, tag: Tag): Promise<void>;
   abstract deleteTag(tx: Transaction, workspace: string, name: string, key: string): Promise<void>;
-  /** The next place in the order of the model's facts. */
+  /** The next place in the order of the facts of that name; it goes on where the last model of the name ended. */
   abstract nextEventVersion(tx: Transaction, workspace: string, name: string): Promise<number>;
 }
 

@@ -39,6 +39,14 @@ const IS_PROMPT = `(EXISTS (SELECT 1 FROM registered_model_tags t WHERE t.worksp
   OR EXISTS (SELECT 1 FROM model_version_tags t WHERE t.workspace = $1 AND t.model_name = $2
     AND t.key = '${PROMPT_TAG}' AND t.value = 'true'))`;
 
+// Facts of a name keep their order over the models that had it: consumers pass over a number that is not above the last one they know.
+const RETIRE_NAME = `INSERT INTO retired_model_names AS r (workspace, name, event_version)
+  SELECT workspace, name, event_version FROM registered_models WHERE workspace = $1 AND name = $2
+  ON CONFLICT (workspace, name) DO UPDATE SET event_version = GREATEST(r.event_version, excluded.event_version)`;
+// A statement of its own, after the one that takes the name: that one may have waited for the delete that retired it.
+const GO_ON_WITH_NUMBERS = `UPDATE registered_models m SET event_version = GREATEST(m.event_version, r.event_version)
+  FROM retired_model_names r WHERE m.workspace = $1 AND m.name = $2 AND r.workspace = m.workspace AND r.name = m.name`;
+
 /** Recomputes the mark that searches use, after a tag that may change it. */
 export const REFRESH_PROMPT_MARK = `UPDATE registered_models SET is_prompt = ${IS_PROMPT} WHERE workspace = $1 AND name = $2`;
 
@@ -56,6 +64,7 @@ export class ModelsTypeorm extends ModelsRepository {
       [workspace, model.name, model.description ?? null, model.nowMs, isPromptTagged(tags)],
     );
     if (rows.length === 0) return false;
+    await tx.query(GO_ON_WITH_NUMBERS, [workspace, model.name]);
     await tx.query(
       `INSERT INTO registered_model_tags (workspace, model_name, key, value)
        SELECT $1, $2, t.key, t.value FROM unnest($3::text[], $4::text[]) AS t (key, value)`,
@@ -112,6 +121,7 @@ export class ModelsTypeorm extends ModelsRepository {
 
   async rename(tx: Transaction, workspace: string, name: string, newName: string): Promise<void> {
     const nowMs = this.nowMs();
+    await tx.query(RETIRE_NAME, [workspace, name]);
     try {
       await tx.query(
         'UPDATE registered_models SET name = $3, last_updated_ms = $4, revision = revision + 1 WHERE workspace = $1 AND name = $2',
@@ -121,6 +131,7 @@ export class ModelsTypeorm extends ModelsRepository {
       if (!isUniqueViolation(error)) throw error;
       throw RegistryErrors.MODEL_EXISTS(`Registered Model (name=${newName}) already exists.`, { name: newName }, error);
     }
+    await tx.query(GO_ON_WITH_NUMBERS, [workspace, newName]);
     await tx.query('UPDATE model_versions SET last_updated_ms = $3 WHERE workspace = $1 AND model_name = $2', [
       workspace,
       newName,
@@ -132,6 +143,7 @@ export class ModelsTypeorm extends ModelsRepository {
   }
 
   async delete(tx: Transaction, workspace: string, name: string): Promise<void> {
+    await tx.query(RETIRE_NAME, [workspace, name]);
     await tx.query('DELETE FROM registered_models WHERE workspace = $1 AND name = $2', [workspace, name]);
   }
 

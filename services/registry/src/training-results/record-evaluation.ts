@@ -45,6 +45,7 @@ export class RecordEvaluation {
         })),
       },
     });
+    // After the place in the audit, on which the job that makes the model waits: see RecordTrainingResult.
     const runIds = new Set(await this.versions.runsOfDigest(tx, workspace, event.modelManifestDigest));
     for (const runId of runIds) await this.runs.addMetrics(tx, workspace, runId, evaluationMetricsOf(evaluations));
   }

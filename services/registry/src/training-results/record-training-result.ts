@@ -47,10 +47,11 @@ export class RecordTrainingResult {
     await this.runs.addMetrics(tx, workspace, run.id, finalMetricsOf(job));
     await this.runs.setTags(tx, workspace, run.id, tagsOf(job));
     await this.runs.addInputs(tx, workspace, run.id, inputsOf(job));
-    // Evidence may have come first; the run shows it as well.
+    if (job.registeredModelName !== '') await this.register(tx, caller, job, run);
+    // Evidence may have come first; the run shows it as well. Read last, after this job's place in the audit: one that was just being
+    // recorded is committed by then, and one that comes later finds the version.
     const evidence = await this.evaluations.list(tx, workspace, [job.modelManifestDigest]);
     await this.runs.addMetrics(tx, workspace, run.id, evaluationMetricsOf(evidence));
-    if (job.registeredModelName !== '') await this.register(tx, caller, job, run);
   }
 
   private async register(tx: Transaction, caller: Caller, job: training.JobSucceeded, run: RunInfo): Promise<void> {

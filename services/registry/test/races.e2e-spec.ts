@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Database, type Transaction, UnitOfWork } from '#libs/persistence';
 import { eventually, type TestService } from '#libs/testing';
+import { ApprovalsRepository } from '../src/approvals/approvals.repository';
+import { CloseApprovals } from '../src/approvals/close-approvals';
 import { RecordEvaluation } from '../src/training-results/record-evaluation';
 import { RecordTrainingResult } from '../src/training-results/record-training-result';
-import { evaluationSucceeded, HttpCaller, jobSucceeded, startRegistry } from './harness';
+import { evaluationSucceeded, Events, HttpCaller, jobSucceeded, outboxOf, startRegistry } from './harness';
 
 jest.setTimeout(30_000);
 
@@ -39,6 +41,27 @@ describe('two that meet', () => {
     await held;
     return other;
   };
+
+  it('an approval that expires while its version is deleted ends once', async () => {
+    const name = 'expiring';
+    await http.mlflow('POST', 'registered-models/create', { name });
+    await http.mlflow('POST', 'model-versions/create', { name, source: 's3://bucket/1' });
+    await http.call('PUT', `/api/v1/models/${name}/aliases/champion/policy`, { approvalsRequired: 1 });
+    const asked = await http.call('POST', `/api/v1/models/${name}/aliases/champion/moves`, { version: 1, reason: 'r' });
+    const { id } = asked.body.approval as { id: string };
+
+    const expire = async (tx: Transaction): Promise<void> => {
+      const approval = (await service.get(ApprovalsRepository).lock(tx, workspace, id))!;
+      const caller = { workspace, actor: 'service:registry' };
+      await service.get(CloseApprovals).execute(tx, caller, approval, { state: 'EXPIRED', reason: 'nobody decided in time' });
+    };
+    const deleted = await meet(expire, () => http.mlflow('DELETE', 'model-versions/delete', { name, version: '1' }));
+
+    expect(deleted.status).toBe(200);
+    expect((await http.get(`/api/v1/approvals/${id}`)).body.state).toBe('APPROVAL_STATE_EXPIRED');
+    const ends = (await outboxOf(service, Events.ApprovalDecided.type)).filter(({ payload }) => payload['approvalId'] === id);
+    expect(ends.map(({ payload }) => payload['state'])).toEqual(['APPROVAL_STATE_EXPIRED']);
+  });
 
   it('an evaluation and the job that made its model: the run shows the score', async () => {
     const digest = '7'.repeat(64);

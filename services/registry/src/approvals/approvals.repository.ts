@@ -18,7 +18,9 @@ export abstract class ApprovalsRepository {
   /** As `find`; other votes wait until the transaction ends. */
   abstract lock(tx: Transaction, workspace: string, id: string): Promise<Approval | undefined>;
   /** Pending ones on that alias, oldest first. */
-  abstract pending(db: Queryable, workspace: string, at: { modelName: string; alias?: string }): Promise<Approval[]>;
+  abstract pending(db: Queryable, workspace: string, at: { modelName: string; alias: string }): Promise<Approval[]>;
+  /** As `pending`, on every alias of the model; nobody else ends them until the transaction ends. */
+  abstract lockPending(tx: Transaction, workspace: string, modelName: string): Promise<Approval[]>;
   abstract list(
     db: Queryable,
     workspace: string,
@@ -28,6 +30,9 @@ export abstract class ApprovalsRepository {
   abstract setState(tx: Transaction, workspace: string, id: string, change: { state: ApprovalState; time: Date }): Promise<void>;
   /** The next place in the order of the approval's facts. */
   abstract nextEventVersion(tx: Transaction, workspace: string, id: string): Promise<number>;
-  /** Pending approvals of every workspace that ended before `now`; those that another replica holds are left to it. */
-  abstract lockDue(tx: Transaction, now: Date, limit: number): Promise<{ workspace: string; id: string }[]>;
+  /**
+   * Pending approvals of every workspace whose time is over; those that another replica holds are left to it. By the database's clock:
+   * an end is for good, so one process with a wrong clock must not bring it about.
+   */
+  abstract lockDue(tx: Transaction, limit: number): Promise<{ workspace: string; id: string }[]>;
 }

@@ -70,11 +70,21 @@ export class ApprovalsTypeorm extends ApprovalsRepository {
     return this.find(tx, workspace, id);
   }
 
-  async pending(db: Queryable, workspace: string, at: { modelName: string; alias?: string }): Promise<Approval[]> {
+  async pending(db: Queryable, workspace: string, at: { modelName: string; alias: string }): Promise<Approval[]> {
     const rows = await db.query<ApprovalRow>(
-      `SELECT ${COLUMNS} FROM approvals a WHERE a.workspace = $1 AND a.model_name = $2 AND ($3::text IS NULL OR a.alias = $3)
+      `SELECT ${COLUMNS} FROM approvals a WHERE a.workspace = $1 AND a.model_name = $2 AND a.alias = $3
          AND a.state = 'PENDING' ORDER BY a.create_time, a.id`,
-      [workspace, at.modelName, at.alias ?? null],
+      [workspace, at.modelName, at.alias],
+    );
+    return rows.map(toApproval);
+  }
+
+  async lockPending(tx: Transaction, workspace: string, modelName: string): Promise<Approval[]> {
+    // A row that waits for another transaction is looked at again once that has ended: one that it closed is left out.
+    const rows = await tx.query<ApprovalRow>(
+      `SELECT ${COLUMNS} FROM approvals a WHERE a.workspace = $1 AND a.model_name = $2 AND a.state = 'PENDING'
+       ORDER BY a.create_time, a.id FOR NO KEY UPDATE OF a`,
+      [workspace, modelName],
     );
     return rows.map(toApproval);
   }
@@ -120,11 +130,11 @@ export class ApprovalsTypeorm extends ApprovalsRepository {
     return Number(row.event_version);
   }
 
-  async lockDue(tx: Transaction, now: Date, limit: number): Promise<{ workspace: string; id: string }[]> {
+  async lockDue(tx: Transaction, limit: number): Promise<{ workspace: string; id: string }[]> {
     return tx.query(
-      `SELECT workspace, id FROM approvals WHERE state = 'PENDING' AND expire_time <= $1
-       ORDER BY expire_time LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`,
-      [now, limit],
+      `SELECT workspace, id FROM approvals WHERE state = 'PENDING' AND expire_time <= now()
+       ORDER BY expire_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`,
+      [limit],
     );
   }
 }

@@ -75,7 +75,7 @@ export class CloseApprovals {
     modelName: string,
     cancel: { concerns: (approval: Approval) => boolean; reason: string },
   ): Promise<void> {
-    for (const approval of await this.approvals.pending(tx, caller.workspace, { modelName })) {
+    for (const approval of await this.approvals.lockPending(tx, caller.workspace, modelName)) {
       if (cancel.concerns(approval)) await this.execute(tx, caller, approval, { state: 'CANCELLED', reason: cancel.reason });
     }
   }

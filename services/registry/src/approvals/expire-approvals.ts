@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { UnitOfWork } from '#libs/persistence';
 import { ApprovalsRepository } from './approvals.repository';
 import { CloseApprovals } from './close-approvals';
@@ -12,7 +11,6 @@ const BATCH_APPROVALS = 100;
 export class ExpireApprovals {
   constructor(
     private readonly uow: UnitOfWork,
-    private readonly clock: Clock,
     private readonly approvals: ApprovalsRepository,
     private readonly closeApprovals: CloseApprovals,
   ) {}
@@ -20,7 +18,7 @@ export class ExpireApprovals {
   async execute(): Promise<number> {
     return this.uow.run(
       async (tx) => {
-        const due = await this.approvals.lockDue(tx, this.clock.now(), BATCH_APPROVALS);
+        const due = await this.approvals.lockDue(tx, BATCH_APPROVALS);
         for (const { workspace, id } of due) {
           const approval = await this.approvals.find(tx, workspace, id);
           const caller = { workspace, actor: 'service:registry' };

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Clock } from '#libs/clock';
+import type { TestService } from '#libs/testing';
+import { ExpireApprovals } from '../src/approvals/expire-approvals';
+import { HttpCaller, startRegistry } from './harness';
+
+jest.setTimeout(30_000);
+
+const HOUR_MS = 3_600_000;
+
+// The clock that is wrong is that of one process; the others and the database go on as before.
+describe('a process of the registry with a wrong clock', () => {
+  let service: TestService;
+  let http: HttpCaller;
+
+  beforeAll(async () => {
+    service = await startRegistry();
+    http = new HttpCaller(service.baseUrl);
+  }, 60_000);
+  afterEach(() => jest.restoreAllMocks());
+  afterAll(() => service.close());
+
+  const make = async (name: string, versions: number): Promise<void> => {
+    await http.mlflow('POST', 'registered-models/create', { name });
+    for (let version = 1; version <= versions; version += 1) {
+      await http.mlflow('POST', 'model-versions/create', { name, source: `s3://bucket/${version}` });
+    }
+  };
+  const setClock = (offMs: number): void => {
+    jest.spyOn(service.get(Clock), 'now').mockImplementation(() => new Date(Date.now() + offMs));
+  };
+
+  it('expires no approval before its time', async () => {
+    await make('waiting', 1);
+    await http.call('PUT', '/api/v1/models/waiting/aliases/champion/policy', { approvalsRequired: 1 });
+    const asked = await http.call('POST', '/api/v1/models/waiting/aliases/champion/moves', { version: 1, reason: 'r' });
+    setClock(30 * 24 * HOUR_MS);
+    expect(await service.get(ExpireApprovals).execute()).toBe(0);
+    jest.restoreAllMocks();
+    expect((await http.get(`/api/v1/approvals/${asked.body.approval.id}`)).body.state).toBe('APPROVAL_STATE_PENDING');
+  });
+});

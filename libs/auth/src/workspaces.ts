@@ -58,7 +58,8 @@ export class StoredWorkspaces extends Workspaces {
   }
 }
 
-/** Records a workspace; nothing happens when it is there already. */
-export async function addWorkspace(db: Queryable, name: string): Promise<void> {
-  await db.query('insert into workspaces (name) values ($1) on conflict (name) do nothing', [name]);
+/** Records a workspace; false when it is there already, or was just made by another. */
+export async function addWorkspace(db: Queryable, name: string): Promise<boolean> {
+  const rows = await db.query('insert into workspaces (name) values ($1) on conflict (name) do nothing returning 1', [name]);
+  return rows.length > 0;
 }

@@ -6,7 +6,11 @@ import { EventConsumer, type EventHandler, on } from '#libs/messaging';
 /** Learns of the workspaces that admins create in the registry (MILLRACE_WORKSPACES=explicit). */
 export class WorkspacesConsumer extends EventConsumer {
   readonly group: string;
-  readonly handlers: EventHandler[] = [on(Events.WorkspaceCreated, async (event, tx) => addWorkspace(tx, event.data.name))];
+  readonly handlers: EventHandler[] = [
+    on(Events.WorkspaceCreated, async (event, tx) => {
+      await addWorkspace(tx, event.data.name);
+    }),
+  ];
 
   constructor(service: string) {
     super();

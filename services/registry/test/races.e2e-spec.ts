@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { addWorkspace } from '#libs/auth';
 import { Database, type Transaction, UnitOfWork } from '#libs/persistence';
 import { eventually, type TestService } from '#libs/testing';
 import { ApprovalsRepository } from '../src/approvals/approvals.repository';
@@ -78,5 +79,13 @@ describe('two that meet', () => {
     const run = await http.mlflow('GET', `runs/get?run_id=${job.jobId.replaceAll('-', '')}`);
     const metrics = run.body.run.data.metrics as { key: string; value: number }[];
     expect(metrics.filter(({ key }) => key === 'period-1.accuracy')).toMatchObject([{ value: 0.75 }]);
+  });
+
+  it('two that make one workspace: one has made it', async () => {
+    const create = () => http.call('POST', '/api/v1/workspaces', { name: 'team-b' });
+    const answer = await meet((tx) => addWorkspace(tx, 'team-b'), create);
+    expect(answer.body).toEqual({ name: 'team-b', created: false });
+    expect(await outboxOf(service, Events.WorkspaceCreated.type)).toEqual([]);
+    expect((await http.as({ workspace: 'team-b' }).get('/api/v1/audit')).body.items).toEqual([]);
   });
 });

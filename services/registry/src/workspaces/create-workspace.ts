@@ -20,9 +20,7 @@ export class CreateWorkspace {
     assertWorkspaceName(name);
     return this.uow.run(
       async (tx) => {
-        const known = await tx.query('SELECT 1 FROM workspaces WHERE name = $1', [name]);
-        if (known.length > 0) return false;
-        await addWorkspace(tx, name);
+        if (!(await addWorkspace(tx, name))) return false;
         await this.audit.append(tx, { workspace: name, actor }, { action: 'workspace.created', subject: `workspaces:/${name}` });
         await this.events.publish(tx, Events.WorkspaceCreated, {
           workspace: name,

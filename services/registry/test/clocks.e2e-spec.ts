@@ -30,6 +30,33 @@ describe('a process of the registry with a wrong clock', () => {
     jest.spyOn(service.get(Clock), 'now').mockImplementation(() => new Date(Date.now() + offMs));
   };
 
+  it('keeps one answer to what an alias pointed to at any time', async () => {
+    await make('turned-back', 4);
+    const set = (version: number) =>
+      http.mlflow('POST', 'registered-models/alias', { name: 'turned-back', alias: 'champion', version: String(version) });
+    const times: string[] = [];
+    for (const [version, offMs] of [
+      [1, 0],
+      [2, HOUR_MS],
+      [3, -HOUR_MS],
+    ] as const) {
+      setClock(offMs);
+      await set(version);
+      times.push(new Date().toISOString());
+    }
+    await http.mlflow('DELETE', 'registered-models/alias', { name: 'turned-back', alias: 'champion' });
+    const gone = new Date().toISOString();
+    setClock(0);
+    await set(4);
+    times.push(new Date().toISOString());
+    const pointedTo = async (at: string): Promise<number[]> => {
+      const { body } = await http.get(`/api/v1/models/turned-back/aliases/champion/history?at=${at}`);
+      return body.items.map((interval: { version: number }) => interval.version);
+    };
+    expect(await Promise.all(times.map(pointedTo))).toEqual([[1], [2], [3], [4]]);
+    expect((await pointedTo(gone)).filter((version) => version !== 4)).toEqual([]);
+  });
+
   it('expires no approval before its time', async () => {
     await make('waiting', 1);
     await http.call('PUT', '/api/v1/models/waiting/aliases/champion/policy', { approvalsRequired: 1 });

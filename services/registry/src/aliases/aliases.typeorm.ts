@@ -36,22 +36,23 @@ export class AliasesTypeorm extends AliasesRepository {
     tx: Transaction,
     workspace: string,
     at: { modelName: string; alias: string },
-    interval: AliasInterval,
-  ): Promise<void> {
+    interval: Omit<AliasInterval, 'validFrom'>,
+  ): Promise<Date> {
     const place = [workspace, at.modelName, at.alias];
     await tx.query(
       `INSERT INTO aliases (workspace, model_name, alias, version) VALUES ($1, $2, $3, $4)
        ON CONFLICT (workspace, model_name, alias) DO UPDATE SET version = excluded.version`,
       [...place, interval.version],
     );
-    await this.close(tx, place, interval.validFrom);
-    await tx.query(
+    const time = await this.nextTime(tx, place);
+    await this.close(tx, place, time);
+    const [opened] = await tx.query<{ valid_from: Date }>(
       `INSERT INTO alias_history (workspace, model_name, alias, version, valid_from, actor, reason, approval_id, forced, rollout_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING valid_from`,
       [
         ...place,
         interval.version,
-        interval.validFrom,
+        time,
         interval.actor,
         interval.reason,
         interval.approvalId,
@@ -59,12 +60,13 @@ export class AliasesTypeorm extends AliasesRepository {
         interval.rolloutId,
       ],
     );
+    return opened.valid_from;
   }
 
-  async delete(tx: Transaction, workspace: string, at: { modelName: string; alias: string; time: Date }): Promise<void> {
+  async delete(tx: Transaction, workspace: string, at: { modelName: string; alias: string }): Promise<void> {
     const place = [workspace, at.modelName, at.alias];
     await tx.query('DELETE FROM aliases WHERE workspace = $1 AND model_name = $2 AND alias = $3', place);
-    await this.close(tx, place, at.time);
+    await this.close(tx, place, await this.nextTime(tx, place));
   }
 
   async history(
@@ -124,9 +126,20 @@ export class AliasesTypeorm extends AliasesRepository {
     );
   }
 
-  private async close(tx: Transaction, place: string[], time: Date): Promise<void> {
+  // As text: a Date would cut the microseconds off, and one interval would begin before the other ends.
+  private async nextTime(tx: Transaction, place: string[]): Promise<string> {
+    const [row] = await tx.query<{ time: string }>(
+      `SELECT GREATEST(clock_timestamp(), (
+         SELECT GREATEST(valid_from, valid_to) FROM alias_history
+         WHERE workspace = $1 AND model_name = $2 AND alias = $3 ORDER BY position DESC LIMIT 1))::text AS time`,
+      place,
+    );
+    return row.time;
+  }
+
+  private async close(tx: Transaction, place: string[], time: string): Promise<void> {
     await tx.query(
-      `UPDATE alias_history SET valid_to = GREATEST($4, valid_from)
+      `UPDATE alias_history SET valid_to = $4
        WHERE workspace = $1 AND model_name = $2 AND alias = $3 AND valid_to IS NULL`,
       [...place, time],
     );

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
@@ -15,7 +14,6 @@ import { AliasesRepository } from './aliases.repository';
 @Injectable()
 export class DeleteAlias {
   constructor(
-    private readonly clock: Clock,
     private readonly models: ModelsRepository,
     private readonly aliases: AliasesRepository,
     private readonly audit: AuditLog,
@@ -28,7 +26,7 @@ export class DeleteAlias {
     await this.checkUnprotected(tx, workspace, at);
     const version = await this.aliases.find(tx, workspace, modelName, alias);
     if (version === undefined) return;
-    await this.aliases.delete(tx, workspace, { modelName, alias, time: this.clock.now() });
+    await this.aliases.delete(tx, workspace, { modelName, alias });
     await this.audit.append(tx, caller, {
       action: 'alias.deleted',
       subject: aliasSubject(modelName, alias),

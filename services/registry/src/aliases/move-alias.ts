@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
@@ -21,7 +20,6 @@ import { AliasesRepository } from './aliases.repository';
 @Injectable()
 export class MoveAlias {
   constructor(
-    private readonly clock: Clock,
     private readonly models: ModelsRepository,
     private readonly versions: VersionsRepository,
     private readonly aliases: AliasesRepository,
@@ -41,10 +39,9 @@ export class MoveAlias {
     const fromVersion = await this.aliases.find(tx, workspace, modelName, alias);
     if (fromVersion === toVersion) return false;
     const origin = fromVersion === undefined ? undefined : await this.versions.find(tx, workspace, modelName, fromVersion);
-    const now = this.clock.now();
     const { reason, approvalId = '', forced = false, rolloutId = '' } = move;
-    const interval = { version: toVersion, validFrom: now, actor: caller.actor, reason, approvalId, forced, rolloutId };
-    await this.aliases.set(tx, workspace, { modelName, alias }, interval);
+    const interval = { version: toVersion, actor: caller.actor, reason, approvalId, forced, rolloutId };
+    const moveTime = await this.aliases.set(tx, workspace, { modelName, alias }, interval);
     await this.audit.append(tx, caller, {
       action: 'alias.moved',
       subject: aliasSubject(modelName, alias),
@@ -56,7 +53,7 @@ export class MoveAlias {
       concerns: (approval) => approval.alias === alias && approval.id !== approvalId,
       reason: `overtaken: ${alias} moved to version ${toVersion}`,
     });
-    await this.publish(tx, caller, { ...move, now, from: origin, target });
+    await this.publish(tx, caller, { ...move, moveTime, from: origin, target });
     tx.afterCommit(() => this.metrics.aliasMoves.inc({ cause: causeOf(move) }));
     return true;
   }
@@ -64,7 +61,7 @@ export class MoveAlias {
   private async publish(
     tx: Transaction,
     caller: Caller,
-    move: AliasMove & { now: Date; from: ModelVersion | undefined; target: ModelVersion },
+    move: AliasMove & { moveTime: Date; from: ModelVersion | undefined; target: ModelVersion },
   ): Promise<void> {
     const { workspace, actor } = caller;
     await this.events.publish(tx, Events.AliasMoved, {
@@ -83,7 +80,7 @@ export class MoveAlias {
         approvalId: move.approvalId ?? '',
         forced: move.forced ?? false,
         rolloutId: move.rolloutId ?? '',
-        moveTime: move.now,
+        moveTime: move.moveTime,
       },
     });
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isAppError } from '#libs/errors';
 
 /** Why an attempt failed; decides about another one. The same words as the proto's FailureClass. */
 export type FailureClass = 'data' | 'user' | 'out-of-memory' | 'infrastructure' | 'quota' | 'lost';
@@ -44,6 +45,15 @@ export function decideRetry(failureClass: FailureClass, failures: number, policy
   if (!passesByItself[failureClass]) return { retry: false, reason: `a failure of class ${failureClass} would repeat` };
   if (failures >= policy.attemptsMax) return { retry: false, reason: `${failures} of ${policy.attemptsMax} attempts failed` };
   return { retry: true, delaySeconds: Math.min(policy.backoffSeconds * 2 ** (failures - 1), policy.backoffSecondsMax) };
+}
+
+// The disk is full, or no file is left to open.
+const PASSING_SYSTEM_CODES = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'];
+
+/** A fault of what the service stands on (database, blobs, peers, disk): it passes, and says nothing about the job or its trainer. */
+export function isPassing(error: unknown): boolean {
+  if (isAppError(error)) return error.retry !== 'never' && error.code !== 'TRAINING.TRAINER_NOT_STARTED';
+  return PASSING_SYSTEM_CODES.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** How a trainer process ended, as far as its parent (or the next service process) can tell. */

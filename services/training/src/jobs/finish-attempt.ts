@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#libs/clock';
 import { type AppError, hasCode, toAppError } from '#libs/errors';
 import { UnitOfWork, type Transaction } from '#libs/persistence';
 import { BlobStore, putModelFolder } from '#libs/storage';
@@ -20,7 +19,7 @@ import {
   type TrainerSuccess,
   type WorkerResult,
 } from '../trainers/trainer-contract';
-import { classifyProcessEnd, decideRetry, failureClasses, type JobFailure, type ProcessEnd } from './failure';
+import { classifyProcessEnd, decideRetry, failureClasses, isPassing, type JobFailure, type ProcessEnd } from './failure';
 import { fineTuneSpec, type JobRecord, type JobResult } from './job';
 import { JobFolders } from './job-folders';
 import type { JobLease } from './job-lease';
@@ -37,7 +36,6 @@ export class FinishAttempt {
     private readonly jobs: JobsRepository,
     private readonly recorder: JobRecorder,
     private readonly unitOfWork: UnitOfWork,
-    private readonly clock: Clock,
     private readonly settings: TrainingSettings,
     private readonly metrics: JobsMetrics,
   ) {}
@@ -83,15 +81,29 @@ export class FinishAttempt {
     await this.removeFiles(job);
   }
 
+  /**
+   * Says in the history why the attempt does not go on, and throws: its lease runs out, and whoever has the job then goes on from here.
+   * The job itself is left unchanged, so that one that waits for long shows as stuck.
+   */
+  async leaveForLater(job: JobRecord, what: string, error: unknown): Promise<never> {
+    const { code, message } = toFailure(error);
+    const event = { level: 'warn', type: 'attempt', message: `${what}: ${message}`, data: { code } } as const;
+    await this.unitOfWork.run((tx) => this.recorder.noted(tx, job, event), { label: 'leave job for later' });
+    throw error;
+  }
+
   private async succeed(job: JobRecord, left: TrainerSuccess | EvaluatorSuccess, folder: string): Promise<void> {
+    const attempts = await this.unitOfWork.run((tx) => this.jobs.listAttempts(tx, job), { label: 'list attempts' });
+    const durationSeconds = attempts.reduce((sum, attempt) => sum + attempt.seconds, 0);
     let result: JobResult;
     try {
-      const durationSeconds = await this.trainingSeconds(job);
       result =
         'slices' in left
           ? await this.storeEvaluation(left, folder, durationSeconds)
           : await this.storeModel(job, left, folder, durationSeconds);
     } catch (error) {
+      // What was trained stays where it is, until it can be stored.
+      if (isPassing(error)) return this.leaveForLater(job, 'result not stored yet', error);
       return this.fail(job, toFailure(error));
     }
     const outcome = await this.unitOfWork.run((tx) => this.endWell(tx, job, result), { label: 'end job' });
@@ -147,12 +159,6 @@ export class FinishAttempt {
       .sort(([a], [b]) => a - b)
       .map(([step, loss]) => `${JSON.stringify({ step, loss })}\n`)
       .join('');
-  }
-
-  private async trainingSeconds(job: JobRecord): Promise<number> {
-    const attempts = await this.unitOfWork.run((tx) => this.jobs.listAttempts(tx, job), { label: 'list attempts' });
-    const now = this.clock.now().getTime();
-    return attempts.reduce((sum, attempt) => sum + ((attempt.endTime?.getTime() ?? now) - attempt.startTime.getTime()), 0) / 1000;
   }
 
   private async removeFiles(job: JobRecord): Promise<void> {

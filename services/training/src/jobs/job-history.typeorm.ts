@@ -50,10 +50,11 @@ export abstract class JobHistoryTypeorm extends JobsRepository {
   }
 
   async listAttempts(db: Queryable, key: JobKey): Promise<AttemptRecord[]> {
-    const rows = await db.query<AttemptRow>('select * from job_attempts where workspace = $1 and job_id = $2 order by number', [
-      key.workspace,
-      key.id,
-    ]);
+    const rows = await db.query<AttemptRow>(
+      `select *, extract(epoch from coalesce(end_time, now()) - start_time)::float8 as seconds
+       from job_attempts where workspace = $1 and job_id = $2 order by number`,
+      [key.workspace, key.id],
+    );
     return rows.map(toAttempt);
   }
 

@@ -50,6 +50,7 @@ export interface AttemptRow {
   error: JobFailure | null;
   start_time: Date;
   end_time: Date | null;
+  seconds: number;
 }
 
 export interface EventRow {
@@ -101,6 +102,7 @@ export function toAttempt(row: AttemptRow): AttemptRecord {
     error: row.error,
     startTime: row.start_time,
     endTime: row.end_time,
+    seconds: row.seconds,
   };
 }
 

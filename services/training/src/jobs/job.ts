@@ -194,6 +194,8 @@ export interface AttemptRecord {
   error: JobFailure | null;
   startTime: Date;
   endTime: Date | null;
+  /** How long it took, or takes so far; by the database's clock. */
+  seconds: number;
 }
 
 export type JobEventType = 'state' | 'progress' | 'checkpoint' | 'attempt' | 'validation';

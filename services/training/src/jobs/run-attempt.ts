@@ -12,8 +12,8 @@ import type { CheckpointLine } from '../trainers/trainer-contract';
 import { EVALUATOR, TrainerCatalog } from '../trainers/trainer-catalog';
 import { AttemptProgress } from './attempt-progress';
 import { FinishAttempt, toFailure } from './finish-attempt';
-import type { ProcessEnd } from './failure';
-import { type CheckpointRecord, type ExecutorHandle, fineTuneSpec, type JobRecord } from './job';
+import { isPassing, type ProcessEnd } from './failure';
+import { type AttemptRecord, type CheckpointRecord, type ExecutorHandle, fineTuneSpec, type JobRecord } from './job';
 import { attemptTokenOf, JobFolders } from './job-folders';
 import type { JobLease } from './job-lease';
 import { JobRecorder } from './job-recorder';
@@ -23,6 +23,8 @@ import { RunAttemptPorts } from './run-attempt-ports';
 
 /** EX_TEMPFAIL: another process has the attempt. */
 const ALREADY_TAKEN = 75;
+/** How long an attempt may wait for peers, blobs or disk before its trainer starts; then it has failed. */
+const START_SECONDS_MAX = 3_600;
 
 /** Runs the attempt of a claimed job to its end, or as far as this process may: starts it, or goes on with one that was found. */
 @Injectable()
@@ -64,17 +66,14 @@ export class RunAttempt {
       handle = await this.findProcess(claimed);
       this.logger.info({ jobId: job.id, attempt: job.attempts, adopted: handle !== undefined }, 'job taken over');
     }
-    try {
-      handle ??= await this.start(job, checkpoint, lease);
-    } catch (error) {
-      if (lease.cause === 'lease-lost') return;
-      if (lease.cause === 'cancel') return this.finish.cancel(job, lease);
-      if (lease.cause === 'shutdown') {
-        await this.unitOfWork.run((tx) => this.recorder.interrupted(tx, job), { label: 'hand job back' });
-        return;
+    if (!handle) {
+      try {
+        handle = await this.start(job, checkpoint, lease);
+      } catch (error) {
+        return this.notStarted(job, lease, error);
       }
-      this.logger.warn({ jobId: job.id, attempt: job.attempts, err: error }, 'attempt not started');
-      return this.finish.fail(job, toFailure(error));
+      // Not an attempt that failed when this fails: the trainer runs, and whoever has the job next finds it by its own file.
+      await this.saveHandle(job, handle);
     }
     const watched = await this.watch(job, handle, lease);
     if (watched) await this.finish.execute(watched.job, lease, watched.end);
@@ -84,15 +83,25 @@ export class RunAttempt {
     const folder = await this.prepare.execute(job, checkpoint, lease.signal);
     lease.signal.throwIfAborted();
     const command = this.trainers.command(job.kind === 'fine-tune' ? fineTuneSpec(job).trainer : EVALUATOR);
-    const handle = await this.executor.start({ folder, command, attemptToken: attemptTokenOf(job, job.attempts) });
-    await this.saveHandle(job, handle);
-    return handle;
+    return this.executor.start({ folder, command, attemptToken: attemptTokenOf(job, job.attempts) });
+  }
+
+  private async notStarted(job: JobRecord, lease: JobLease, error: unknown): Promise<void> {
+    if (lease.cause === 'lease-lost') return;
+    if (lease.cause === 'cancel') return this.finish.cancel(job, lease);
+    if (lease.cause === 'shutdown') {
+      await this.unitOfWork.run((tx) => this.recorder.interrupted(tx, job), { label: 'hand job back' });
+      return;
+    }
+    this.logger.warn({ jobId: job.id, attempt: job.attempts, err: error }, 'attempt not started');
+    const waited = (await this.findAttempt(job))?.seconds ?? 0;
+    if (isPassing(error) && waited < START_SECONDS_MAX) return this.finish.leaveForLater(job, 'attempt not started yet', error);
+    return this.finish.fail(job, toFailure(error));
   }
 
   // A process whose service was killed between its start and its record is found by the file that it made itself.
   private async findProcess(job: JobRecord): Promise<ExecutorHandle | undefined> {
-    const attempts = await this.unitOfWork.run((tx) => this.jobs.listAttempts(tx, job), { label: 'find attempt' });
-    const attempt = attempts.find((candidate) => candidate.number === job.attempts);
+    const attempt = await this.findAttempt(job);
     if (attempt?.handle) return attempt.handle;
     const found = await this.executor.find(this.folders.ofAttempt(job, job.attempts), attemptTokenOf(job, job.attempts));
     if (found) await this.saveHandle(job, found);
@@ -117,7 +126,7 @@ export class RunAttempt {
   ): Promise<{ job: JobRecord; end: ProcessEnd } | undefined> {
     let job = started;
     let handle = first;
-    const offset = await this.savedOffset(job);
+    const offset = (await this.findAttempt(job))?.progressOffset ?? 0;
     const progress = new AttemptProgress(handle.folder, offset);
     const stopping = new StopEscalation(this.executor, this.clock, this.settings.trainerStopSeconds);
     let flushedMs = Number.NEGATIVE_INFINITY;
@@ -184,9 +193,9 @@ export class RunAttempt {
     return newest;
   }
 
-  private async savedOffset(job: JobRecord): Promise<number> {
+  private async findAttempt(job: JobRecord): Promise<AttemptRecord | undefined> {
     const attempts = await this.unitOfWork.run((tx) => this.jobs.listAttempts(tx, job), { label: 'find attempt' });
-    return attempts.find((attempt) => attempt.number === job.attempts)?.progressOffset ?? 0;
+    return attempts.find((attempt) => attempt.number === job.attempts);
   }
 }
 

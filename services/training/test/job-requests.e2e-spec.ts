@@ -112,6 +112,27 @@ describe('what jobs are refused for, and who sees them', () => {
     expect(other).toMatchObject({ status: 409, body: { code: 'COMMON.REQUEST_ID_REUSED' } });
   });
 
+  it('gives the first answer also when ingestion is down by then', async () => {
+    const job = jobBody('definitions/latest', { requestId: 'r-2', hyperparameters: { steps: 1 } });
+    const first = await training.create('/jobs', job);
+    const { id } = await training.create('/jobs', jobBody('definitions/latest', { hyperparameters: { steps: 1 } }));
+    const { modelManifestDigest } = await training.awaitState(`/jobs/${id}`, 'succeeded');
+    const { promptTemplate, answerTemplate } = job;
+    const slices = [{ name: 'all', datasetVersion: 'definitions/latest' }];
+    const evaluation = { modelManifestDigest, slices, promptTemplate, answerTemplate, requestId: 'r-3' };
+    const scored = await training.create('/evaluation-jobs', evaluation);
+    training.ingestion.close();
+    try {
+      expect(await training.call('POST', '/jobs', job)).toEqual({ status: 201, body: first });
+      expect(await training.call('POST', '/evaluation-jobs', evaluation)).toEqual({ status: 201, body: scored });
+      expect(await training.call('POST', '/jobs', { ...job, requestId: 'r-4' })).toMatchObject({ status: 503 });
+    } finally {
+      await training.ingestion.comeBack();
+    }
+    const later = async () => (await training.call('POST', '/jobs', { ...job, requestId: 'r-4' })).status === 201;
+    await eventually(later, { timeoutMs: 20_000 });
+  }, 60_000);
+
   it('runs one job at a time here, higher priority first, and tells the queue position', async () => {
     const blocker = await training.create(
       '/jobs',

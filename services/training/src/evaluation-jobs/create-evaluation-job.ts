@@ -28,11 +28,14 @@ export class CreateEvaluationJob {
 
   async execute(caller: Caller, given: EvaluationSpecInput, requestId: string): Promise<JobRecord> {
     if (given.pipelineRunId) throw specInvalid([{ field: 'pipelineRunId', message: 'is set by pipelines only' }]);
-    const prepared = await this.prepare(caller.workspace, given);
+    // A repeated request gets its first answer, whatever has become of peers and datasets by then: what this finds is thrown later.
+    const [prepared] = await Promise.allSettled([this.prepare(caller.workspace, given)]);
     const key = { workspace: caller.workspace, operation: 'CreateEvaluationJob', requestId, request: given };
-    return this.unitOfWork.run((tx) => this.idempotency.once(tx, key, () => this.insert(tx, caller, prepared)), {
-      label: 'create evaluation job',
-    });
+    const work = async (tx: Transaction): Promise<JobRecord> => {
+      if (prepared.status === 'rejected') throw prepared.reason;
+      return this.insert(tx, caller, prepared.value);
+    };
+    return this.unitOfWork.run((tx) => this.idempotency.once(tx, key, () => work(tx)), { label: 'create evaluation job' });
   }
 
   /** Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. */

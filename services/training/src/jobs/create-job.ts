@@ -32,14 +32,14 @@ export class CreateJob {
 
   async execute(caller: Caller, given: FineTuneSpecInput, requestId: string): Promise<JobRecord> {
     if (given.pipelineRunId) throw specInvalid([{ field: 'pipelineRunId', message: 'is set by pipelines only' }]);
-    const prepared = await this.prepare(caller.workspace, given);
-    return this.unitOfWork.run(
-      (tx) =>
-        this.idempotency.once(tx, { workspace: caller.workspace, operation: 'CreateJob', requestId, request: given }, () =>
-          this.insert(tx, caller, prepared),
-        ),
-      { label: 'create job' },
-    );
+    // A repeated request gets its first answer, whatever has become of peers and datasets by then: what this finds is thrown later.
+    const [prepared] = await Promise.allSettled([this.prepare(caller.workspace, given)]);
+    const key = { workspace: caller.workspace, operation: 'CreateJob', requestId, request: given };
+    const work = async (tx: Transaction): Promise<JobRecord> => {
+      if (prepared.status === 'rejected') throw prepared.reason;
+      return this.insert(tx, caller, prepared.value);
+    };
+    return this.unitOfWork.run((tx) => this.idempotency.once(tx, key, () => work(tx)), { label: 'create job' });
   }
 
   /** Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { evaluationSpec, fineTuneSpec, type JobRecord, type ResolvedInput } from './job';
 
@@ -14,6 +15,9 @@ export interface StageTarget {
   labels: readonly string[];
 }
 
+const WORKSPACE_PREFIX = 'workspace-';
+const JOB_PREFIX = 'job-';
+
 /** Where the files of a job live: `<work folder>/<workspace>/<job>/{rows,base,attempt-<n>}`. */
 export class JobFolders {
   private readonly root: string;
@@ -24,7 +28,19 @@ export class JobFolders {
 
   ofJob(job: Pick<JobRecord, 'workspace' | 'id'>): string {
     // Prefixed, so that no workspace name can climb out of the folder.
-    return join(this.root, `workspace-${encodeURIComponent(job.workspace)}`, `job-${encodeURIComponent(job.id)}`);
+    const { workspace, id } = job;
+    return join(this.root, WORKSPACE_PREFIX + encodeURIComponent(workspace), JOB_PREFIX + encodeURIComponent(id));
+  }
+
+  /** Jobs that have files here. */
+  async list(): Promise<{ workspace: string; id: string }[]> {
+    const jobs: { workspace: string; id: string }[] = [];
+    for (const workspace of await namesIn(this.root, WORKSPACE_PREFIX)) {
+      for (const id of await namesIn(join(this.root, WORKSPACE_PREFIX + workspace), JOB_PREFIX)) {
+        jobs.push({ workspace: decodeURIComponent(workspace), id: decodeURIComponent(id) });
+      }
+    }
+    return jobs;
   }
 
   ofAttempt(job: Pick<JobRecord, 'workspace' | 'id'>, attempt: number): string {
@@ -50,6 +66,16 @@ export class JobFolders {
         labels,
       };
     });
+  }
+}
+
+/** What follows the prefix, of every name in the folder that has it; none when there is no such folder. */
+async function namesIn(folder: string, prefix: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }
 

@@ -30,6 +30,7 @@ import { ResolveInputs } from './resolve-inputs';
 import { RunAttempt } from './run-attempt';
 import { RunAttemptPorts } from './run-attempt-ports';
 import { StageJobRows } from './stage-job-rows';
+import { SweepJobFolders } from './sweep-job-folders';
 import { ValidateJob } from './validate-job';
 import { WatchJob } from './watch-job';
 
@@ -73,6 +74,7 @@ import { WatchJob } from './watch-job';
     RunAttempt,
     RunAttemptPorts,
     StageJobRows,
+    SweepJobFolders,
     ValidateJob,
     WatchJob,
   ],
@@ -81,6 +83,7 @@ import { WatchJob } from './watch-job';
 export class JobsModule implements OnApplicationBootstrap {
   constructor(
     private readonly scheduler: JobScheduler,
+    private readonly sweep: SweepJobFolders,
     private readonly baseModels: BaseModels,
     private readonly settings: TrainingSettings,
     private readonly shutdown: ShutdownSequence,
@@ -99,6 +102,8 @@ export class JobsModule implements OnApplicationBootstrap {
     );
     if (!this.settings.runConsumers) return;
     this.scheduler.start();
+    this.sweep.start();
+    this.shutdown.on('stop-intake', 'files of ended jobs', () => this.sweep.stop());
     this.shutdown.on('stop-intake', 'jobs', () => this.scheduler.stopIntake());
     this.shutdown.on('finish-in-flight', 'jobs', () => this.scheduler.drain());
   }

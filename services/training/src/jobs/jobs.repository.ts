@@ -109,6 +109,8 @@ export abstract class JobsRepository {
     leaseToken: string,
     leaseSeconds: number,
   ): Promise<{ cancel: CancelRequest | null } | undefined>;
+  /** Those of these jobs that have ended. */
+  abstract ended(db: Queryable, keys: readonly JobKey[]): Promise<JobKey[]>;
   abstract queuePosition(db: Queryable, job: JobRecord): Promise<number>;
   abstract countByState(db: Queryable): Promise<{ kind: JobKind; state: JobState; count: number; oldestSeconds: number }[]>;
 

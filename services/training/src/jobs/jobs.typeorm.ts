@@ -159,6 +159,14 @@ export class JobsTypeorm extends JobHistoryTypeorm {
     return rows[0];
   }
 
+  async ended(db: Queryable, keys: readonly JobKey[]): Promise<JobKey[]> {
+    return db.query<JobKey>(
+      `select workspace, id from jobs join unnest($1::text[], $2::text[]) as given (workspace, id) using (workspace, id)
+       where end_time is not null`,
+      [keys.map(({ workspace }) => workspace), keys.map(({ id }) => id)],
+    );
+  }
+
   async queuePosition(db: Queryable, job: JobRecord): Promise<number> {
     if (job.state !== 'queued') return 0;
     // The queue is shared by all workspaces; a position tells how many, never which.

@@ -10,11 +10,12 @@ import {
 } from '../trainers/trainer-contract';
 import type { JobProgress } from './job';
 
+/** Read at once, and the longest line that counts. */
 const READ_BYTES_MAX = 1024 * 1024;
 
 /** What a trainer wrote since the last flush. */
 export interface ProgressBatch {
-  /** Bytes of the file up to here. */
+  /** Bytes of the file up to here; in a line that is too long, maybe: the rest of that is no line either. */
   offset: number;
   progress: JobProgress | undefined;
   checkpoints: CheckpointLine[];
@@ -40,6 +41,11 @@ export class AttemptProgress {
   async poll(): Promise<boolean> {
     for (let bytes = await this.readChunk(); bytes.length > 0; bytes = await this.readChunk()) {
       const end = bytes.lastIndexOf(10) + 1;
+      if (end === 0 && bytes.length === READ_BYTES_MAX) {
+        // A line that long is none of the contract; it is passed over, or nothing after it would ever be read.
+        this.offset += bytes.length;
+        continue;
+      }
       if (end === 0) break;
       this.offset += end;
       for (const text of bytes.subarray(0, end).toString('utf8').split('\n')) this.take(text);

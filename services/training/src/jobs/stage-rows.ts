@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import type { ContractRows } from '../trainers/trainer-contract';
 import { TrainingErrors } from './jobs.errors';
 import type { RowCheck } from './row-check';
@@ -58,10 +58,16 @@ export async function stageRows(options: StageOptions): Promise<StagedFile> {
   return staged;
 }
 
-/** What an earlier stageRows wrote, or undefined. The worker checks the hash before it uses the file. */
+/**
+ * What an earlier stageRows wrote, or undefined when it is not whole: after a power cut the file may have half of its bytes. The worker
+ * checks the hash as well, but can only fail, each attempt anew.
+ */
 export async function findStaged(target: string): Promise<StagedFile | undefined> {
   try {
-    return JSON.parse(await readFile(`${target}.json`, 'utf8')) as StagedFile;
+    const staged = JSON.parse(await readFile(`${target}.json`, 'utf8')) as StagedFile;
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(target), hash);
+    return hash.digest('hex') === staged.sha256 ? staged : undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;

@@ -8,7 +8,7 @@ import type { SliceResult } from '../jobs/job';
  * `<command> <attempt folder> <attempt token>`. The process
  *   1. creates process.json with O_EXCL (a second process of one attempt finds it and exits with status 75),
  *   2. reads job.json,
- *   3. appends one JSON object per line to progress.jsonl,
+ *   3. appends one JSON object per line to progress.jsonl, of at most 1 MiB (a longer one is passed over),
  *   4. writes checkpoints into folders of their own, complete before their line in progress.jsonl,
  *   5. writes the model folder, then result.json (under another name, then renamed), and exits with status 0.
  * On SIGTERM it writes a checkpoint, then result.json with status "interrupted". Paths in the files are relative to the attempt folder.

@@ -139,6 +139,29 @@ describe('with identity on', () => {
 });
 
 describe('a restart', () => {
+  it('is ready while one of its models can be served, although the first one cannot', async () => {
+    const workDir = join(harness.folder, newId());
+    const before = await harness.start({ WORK_DIR: workDir });
+    const model = loadModelFolder(packageFile('base'));
+    saveModelFolder(join(harness.folder, 'lost'), { ...model, parameters: model.parameters.map((v) => v * 1.02) });
+    const { digest } = await putModelFolder(harness.store, join(harness.folder, 'lost'));
+    await putModel(before, 'a-lost', digest);
+    await putModel(before, 'b-kept', harness.digests.base);
+    await before.close();
+    await harness.store.delete(digest);
+    const after = await harness.start({ WORK_DIR: workDir });
+    try {
+      expect((await call(after, 'GET', '/health/ready')).body.checks.generation).toBe('ok');
+      expect((await call(after, 'POST', '/v1/completions', { model: 'a-lost', prompt: PROMPT })).status).toBe(412);
+      await call(after, 'DELETE', '/api/v1/models/b-kept');
+    } finally {
+      await after.close();
+    }
+    const none = await harness.start({ WORK_DIR: workDir });
+    expect((await call(none, 'GET', '/health/ready')).status).toBe(503);
+    await none.close();
+  });
+
   it('serves the same models again, and a stop lets running requests finish', async () => {
     const workDir = join(harness.folder, newId());
     const before = await harness.start({ WORK_DIR: workDir });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '#libs/clock';
+import { hasCode } from '#libs/errors';
 import type { GenerationPool } from '../generation/generation-pool';
 import type { ModelCatalogue } from './model-catalogue';
 import type { ServeModel } from './serve-model';
@@ -18,8 +19,23 @@ export class CheckGeneration {
   ) {}
 
   async execute(): Promise<void> {
-    const digest = this.catalogue.latestResident ?? this.catalogue.list().at(0)?.manifestDigest;
-    if (!digest || this.clock.monotonicMs() - this.pool.lastTokenMs < FRESH_MS) return;
+    if (this.clock.monotonicMs() - this.pool.lastTokenMs < FRESH_MS) return;
+    const { latestResident } = this.catalogue;
+    const digests = latestResident ? [latestResident] : this.catalogue.list().map(({ manifestDigest }) => manifestDigest);
+    let refusal: Error | undefined;
+    for (const digest of digests) {
+      try {
+        return await this.probe(digest);
+      } catch (error) {
+        // A model that cannot be served keeps no other one from being served.
+        if (!hasCode(error, 'RUNTIME.MODEL_REFUSED')) throw error;
+        refusal ??= error as Error;
+      }
+    }
+    if (refusal) throw refusal;
+  }
+
+  private async probe(digest: string): Promise<void> {
     const files = await this.serve.execute(digest);
     const request = { digest, files, prompt: { ids: [0] }, options: { maxTokens: 1, temperature: 0 } };
     const pieces = this.pool.generate(request, AbortSignal.timeout(PROBE_SECONDS * 1000));

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { SystemClock } from '#libs/clock';
 import { Metrics, silentLogger } from '#libs/observability';
 import { eventually } from '#libs/testing';
 import { Generator, loadModelFolder, packageFile, writeModelFiles } from '#libs/tiny-lm';
-import type { GenerationEnd, Piece } from '../src/generation/generation';
+import type { GenerationEnd, Piece, ToThread } from '../src/generation/generation';
 import { GenerationPool, type PoolLimits } from '../src/generation/generation-pool';
 import { RuntimeMetrics } from '../src/runtime.metrics';
 
 const metrics = new Metrics('runtime');
-const ports = { clock: new SystemClock(), logger: silentLogger(), metrics: new RuntimeMetrics(metrics) };
+const resident = new Set(['d']);
+const isResident = (digest: string): boolean => resident.has(digest);
+const ports = { clock: new SystemClock(), logger: silentLogger(), metrics: new RuntimeMetrics(metrics), isResident };
 const base = loadModelFolder(packageFile('base'));
 const files = writeModelFiles(base);
 const optionsOf = (seed: number) => ({ temperature: 2, seed, maxTokens: 90 });
@@ -43,8 +45,8 @@ async function drain(pieces: AsyncGenerator<Piece, GenerationEnd, undefined>): P
 }
 
 // A thread dies as if it ran out of memory; there is no polite way to ask for that.
-const killThread = (pool: GenerationPool): Promise<number> =>
-  (pool as unknown as { threads: { worker: Worker }[] }).threads[0].worker.terminate();
+const workerOf = (pool: GenerationPool): Worker => (pool as unknown as { threads: { worker: Worker }[] }).threads[0].worker;
+const killThread = (pool: GenerationPool): Promise<number> => workerOf(pool).terminate();
 
 describe('generation pool', () => {
   it('answers requests in order of arrival, each with its own text', async () => {
@@ -63,6 +65,34 @@ describe('generation pool', () => {
     await expect(drain(pieces)).rejects.toMatchObject({ code: 'RUNTIME.THREAD_LOST', retry: 'later' });
     expect((await waiting).end.completionTokens).toBeGreaterThan(0);
     expect((await drain(pool.generate(request(3), never))).end.completionTokens).toBeGreaterThan(0);
+  });
+
+  it('takes the late end of a thread that was replaced for what it is', async () => {
+    const pool = makePool();
+    const first = workerOf(pool);
+    // What it throws ends a thread, but not at once on a machine that is busy.
+    first.emit('error', new Error('out of memory'));
+    await eventually(() => workerOf(pool) !== first);
+    const answer = drain(pool.generate(request(1), never));
+    await first.terminate();
+    expect((await answer).end.completionTokens).toBeGreaterThan(60);
+  });
+
+  it('leaves no model in a thread that left memory while requests waited for it', async () => {
+    const posted = jest.spyOn(Worker.prototype, 'postMessage');
+    try {
+      const pool = makePool();
+      const answers = [1, 2, 3].map((seed) => drain(pool.generate(request(seed), never)));
+      resident.delete('d');
+      pool.forget('d');
+      await Promise.all(answers);
+      const kinds = posted.mock.calls.map(([message]) => (message as ToThread).kind);
+      const told = (kind: ToThread['kind']): number => kinds.filter((one) => one === kind).length;
+      expect(told('forget')).toBe(told('model'));
+    } finally {
+      resident.add('d');
+      posted.mockRestore();
+    }
   });
 
   it('refuses beyond its queue, at once and with a retry', async () => {

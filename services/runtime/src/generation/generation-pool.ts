@@ -34,7 +34,13 @@ export class GenerationPool {
 
   constructor(
     private readonly limits: PoolLimits,
-    private readonly ports: { clock: Clock; logger: Logger; metrics: RuntimeMetrics },
+    private readonly ports: {
+      clock: Clock;
+      logger: Logger;
+      metrics: RuntimeMetrics;
+      /** Whether a model shall stay in memory. */
+      isResident: (digest: string) => boolean;
+    },
   ) {
     for (let i = 0; i < limits.threads; i++) this.threads.push(this.startThread());
   }
@@ -120,6 +126,8 @@ export class GenerationPool {
 
   private give(thread: GenerationThread, { request, listener }: Waiting): void {
     thread.generate(request, listener);
+    // Its model left memory while the request waited, and went into the thread with it: for this one answer only.
+    if (!this.ports.isResident(request.digest)) thread.forget(request.digest);
   }
 
   private next(thread: GenerationThread): void {

@@ -92,9 +92,13 @@ export class GenerationThread {
 
   private start(): Worker {
     const worker = new Worker(threadFile());
+    // A thread that throws ends later, maybe after another one has taken its place: only that of now counts.
+    const lose = (error: Error): void => {
+      if (worker === this.worker) this.lose(error);
+    };
     worker.on('message', (message: FromThread) => this.receive(message));
-    worker.on('error', (error) => this.lose(error));
-    worker.on('exit', (code) => this.lose(new Error(`the thread ended with code ${code}`)));
+    worker.on('error', lose);
+    worker.on('exit', (code) => lose(new Error(`the thread ended with code ${code}`)));
     return worker;
   }
 

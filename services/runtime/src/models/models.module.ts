@@ -22,10 +22,12 @@ import { UnloadModel } from './unload-model';
     { provide: RuntimeMetrics, inject: [Metrics], useFactory: (metrics: Metrics) => new RuntimeMetrics(metrics) },
     {
       provide: GenerationPool,
-      inject: [RuntimeSettings, Clock, Logger, RuntimeMetrics],
-      useFactory: (settings: RuntimeSettings, clock: Clock, logger: Logger, metrics: RuntimeMetrics) => {
+      inject: [RuntimeSettings, ModelCatalogue, Clock, Logger, RuntimeMetrics],
+      useFactory: (settings: RuntimeSettings, catalogue: ModelCatalogue, ...rest: [Clock, Logger, RuntimeMetrics]) => {
         const { generationThreads: threads, queueRequestsMax: queueMax, requestSecondsMax } = settings;
-        return new GenerationPool({ threads, queueMax, requestSecondsMax }, { clock, logger, metrics });
+        const [clock, logger, metrics] = rest;
+        const isResident = (digest: string): boolean => catalogue.isResident(digest);
+        return new GenerationPool({ threads, queueMax, requestSecondsMax }, { clock, logger, metrics, isResident });
       },
     },
     {

@@ -13,6 +13,7 @@ import {
 } from './service-types';
 import { fromServiceError } from './status-details';
 import { BREAK_MARK } from './readable-requests';
+import { withAbort } from './with-abort';
 
 /** Options of each call. */
 export interface CallSettings {
@@ -157,11 +158,24 @@ class Caller {
             else resolve(value);
           },
         );
-        sendAll(call, withAbort(requests, settings.signal), () => answered).catch((error: unknown) => {
-          // The source failed: the server must see a broken stream, and the caller the source's own error.
+        let isSent = false;
+        // The source failed: the server must see a broken stream, and the caller the source's own error.
+        const giveUp = (error: unknown): void => {
+          if (answered) return;
           reject(settings.signal?.aborted ? this.wrap(error as ServiceError, method, settings) : (error as Error));
-          breakOff(call);
-        });
+          if (isSent) call.cancel();
+          else breakOff(call);
+        };
+        // Also while the transport is full and while the answer does not come: neither has an end of its own before the deadline.
+        const onAbort = (): void => giveUp(settings.signal?.reason);
+        settings.signal?.addEventListener('abort', onAbort, { once: true });
+        call.once('status', () => settings.signal?.removeEventListener('abort', onAbort));
+        sendAll(call, withAbort(requests, settings.signal), () => answered).then(
+          () => (isSent = true),
+          (error: unknown) => {
+            if (!settings.signal?.aborted) giveUp(error);
+          },
+        );
       });
     });
   }
@@ -223,24 +237,6 @@ function breakOff(call: RequestWriter & { cancel(): void }): void {
   timer.unref();
   call.once('status', () => clearTimeout(timer));
   call.write(BROKEN_SOURCE);
-}
-
-// The same items, ending with the signal's reason as soon as it aborts, also while the source is waiting.
-async function* withAbort<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
-  if (!signal) {
-    yield* source;
-    return;
-  }
-  const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  aborted.catch(() => undefined); // seen by the race below, or of no interest any more
-  for (;;) {
-    const next = await Promise.race([items.next(), aborted]);
-    if (next.done) return;
-    yield next.value;
-  }
 }
 
 function cancelOn(

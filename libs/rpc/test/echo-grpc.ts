@@ -27,6 +27,7 @@ export class EchoGrpc {
     ended: [],
   };
   failures = 0;
+  isUploadUnanswered = false;
 
   async createDataset(request: ingestion.CreateDatasetRequest, ctx: RpcContext): Promise<ingestion.CreateDatasetResponse> {
     this.seen.ctx = ctx;
@@ -61,9 +62,11 @@ export class EchoGrpc {
     try {
       for await (const request of requests) {
         this.seen.received += request.chunk?.length ?? 0;
+        if (request.header?.dataset === 'unread') await new Promise(() => undefined);
         if (request.header?.dataset === 'refuse') throw SpecErrors.SHELF_FULL('not now');
       }
       this.seen.ended.push('upload whole');
+      if (this.isUploadUnanswered) await new Promise(() => undefined);
     } catch (error) {
       this.seen.ended.push((error as { code: string }).code);
       throw error;

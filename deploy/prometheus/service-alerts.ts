@@ -92,8 +92,7 @@ const dataPrep: Alert[] = [
     for: '5m',
     severity: 'warning',
     summary: 'A job runs on {{ $labels.instance }} for {{ $value | humanizeDuration }}',
-    description:
-      'A gigabyte takes minutes: it hangs. Its lease is renewed as long as its process lives, so nobody takes it over.',
+    description: 'A gigabyte takes minutes: it hangs. After JOB_SECONDS_MAX it is interrupted and its job tried again.',
     runbook: 'stuck-work',
     fires: [{ series: '$p_jobs_running_oldest_seconds{instance="a:1"}', values: '3000+60x40' }],
     quiet: [{ series: '$p_jobs_running_oldest_seconds{instance="a:1"}', values: '600x40' }],

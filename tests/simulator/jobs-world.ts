@@ -18,7 +18,14 @@ import type { Schemas, SqlTwist } from './schemas';
 const WORKSPACE = 'w';
 const HEAL_MS = 60_000;
 const QUIET_MS = 600_000;
-const settings = { runConsumers: true, jobsRunningMax: 2, jobLeaseSeconds: 10, jobAttemptsMax: 5, jobPollMilliseconds: 1_000 };
+const settings = {
+  runConsumers: true,
+  jobsRunningMax: 2,
+  jobLeaseSeconds: 10,
+  jobSecondsMax: 3_600,
+  jobAttemptsMax: 5,
+  jobPollMilliseconds: 1_000,
+};
 
 const nothing = (): void => undefined;
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing } as unknown as Logger;

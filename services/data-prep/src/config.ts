@@ -25,6 +25,15 @@ export class DataPrepSettings extends ServiceSettings {
   jobLeaseSeconds: number;
 
   @Setting({
+    doc: 'Longest time that one try of a job may take, in seconds; a longer one is interrupted and counts as failed, and another process may have the job.',
+    default: 7_200,
+  })
+  @IsInt()
+  @Min(1)
+  @Max(604_800)
+  jobSecondsMax: number;
+
+  @Setting({
     doc: 'Tries after which a job fails for good. Tries that end because a peer does not answer count only when the job is an hour old.',
     default: 5,
   })

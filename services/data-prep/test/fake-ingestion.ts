@@ -30,6 +30,8 @@ export class FakeIngestion {
   /** Exports that never end, until `release`. */
   hangExports = 0;
   exportsStarted = 0;
+  /** Hanging exports that their reader went away from. */
+  exportsCancelled = 0;
   /** Uploads that are committed but never answered. */
   hangUploads = 0;
   private readonly server = new Server();
@@ -137,6 +139,7 @@ export class FakeIngestion {
     if (this.hangExports > 0) {
       this.hangExports--;
       this.hanging.push(call);
+      call.once('cancelled', () => (this.exportsCancelled += 1));
       return;
     }
     call.write({ chunk: bytes.subarray(half) });

@@ -37,7 +37,7 @@ export class ServiceUnderTest {
   readonly ingestion = new FakeIngestion();
   service: TestService;
 
-  async start(): Promise<void> {
+  async start(env: Record<string, string> = {}): Promise<void> {
     await this.ingestion.start();
     this.service = await startTestService({
       service: 'data-prep',
@@ -50,6 +50,7 @@ export class ServiceUnderTest {
         JOB_POLL_MILLISECONDS: '50',
         RECIPE_ROWS_MAX: '5000',
         PREVIEW_ROWS_MAX: '200',
+        ...env,
       },
     });
   }

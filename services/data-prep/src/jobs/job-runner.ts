@@ -46,7 +46,7 @@ export class JobRunner implements OnApplicationBootstrap {
   ) {
     this.worker = `${process.pid}-${newId()}`;
     this.idle = new IdlePause(settings.jobPollMilliseconds);
-    this.folders = new TryFolders(settings.workDir, clock);
+    this.folders = new TryFolders(settings.workDir, settings.jobSecondsMax, clock);
     shutdown.on('stop-intake', 'jobs', () => this.stop());
     metrics.observeQueue(() => jobs.waiting(database));
     metrics.observeRunning(() => this.oldestSeconds());
@@ -124,6 +124,7 @@ export class JobRunner implements OnApplicationBootstrap {
   /** Never rejects: whatever happens to a job is recorded or logged here. */
   private async perform(job: Job, { abort, startMs }: Try): Promise<void> {
     const endRenewal = this.renewLease(job, abort);
+    const endLimit = this.limitTime(abort, endRenewal);
     let outcome = 'succeeded';
     try {
       outcome = await this.attempt(job, abort.signal);
@@ -132,6 +133,7 @@ export class JobRunner implements OnApplicationBootstrap {
       outcome = 'unrecorded';
       this.logger.error({ err: error, jobId: job.id, kind: job.kind }, 'the outcome of a job could not be recorded');
     } finally {
+      endLimit();
       endRenewal();
       this.metrics.jobEnded(job.kind, outcome, (this.clock.monotonicMs() - startMs) / 1000);
     }
@@ -144,7 +146,7 @@ export class JobRunner implements OnApplicationBootstrap {
     try {
       if (job.attempts > this.settings.jobAttemptsMax)
         throw JobErrors.ATTEMPTS_EXHAUSTED(`tried ${job.attempts - 1} times`, { attempts: job.attempts - 1 });
-      const record = await handler.perform({ job, signal, folder, guarded: (work) => this.guarded(job, work) });
+      const record = await handler.perform({ job, signal, folder, guarded: (work) => this.guarded(job, signal, work) });
       signal.throwIfAborted();
       await this.end(job, record);
       return 'succeeded';
@@ -156,7 +158,9 @@ export class JobRunner implements OnApplicationBootstrap {
   }
 
   /** Renewing locks the job's row: who takes the job over waits for this transaction, or this one sees that it is gone. */
-  private guarded<T>(job: Job, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  private async guarded<T>(job: Job, signal: AbortSignal, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    // A try that goes on beyond its time would keep its lease by what it writes.
+    signal.throwIfAborted();
     return this.unitOfWork.run(async (tx) => {
       if (!(await this.jobs.renew(tx, job, this.settings.jobLeaseSeconds)))
         throw JobErrors.LEASE_LOST(`job ${job.id} is no longer this worker's`, { id: job.id });
@@ -171,12 +175,15 @@ export class JobRunner implements OnApplicationBootstrap {
     });
   }
 
-  private async afterFailure(job: Job, handler: JobHandler, error: unknown, signal: AbortSignal): Promise<string> {
+  private async afterFailure(job: Job, handler: JobHandler, thrown: unknown, signal: AbortSignal): Promise<string> {
     if (this.stopping.signal.aborted) {
       await this.jobs.release(this.database, job, { pauseSeconds: 0, countAttempt: false });
       return 'handed-back';
     }
-    if (signal.aborted || hasCode(error, 'DATA_PREP.LEASE_LOST')) {
+    // What an interrupted step throws says that it was interrupted, not why.
+    const isTooLong = hasCode(signal.reason, 'DATA_PREP.JOB_TOO_LONG');
+    const error: unknown = isTooLong ? signal.reason : thrown;
+    if ((signal.aborted && !isTooLong) || hasCode(error, 'DATA_PREP.LEASE_LOST')) {
       this.logger.info({ jobId: job.id, kind: job.kind }, 'a job was cancelled or taken over');
       return 'lost';
     }
@@ -194,6 +201,16 @@ export class JobRunner implements OnApplicationBootstrap {
     );
     await this.jobs.release(this.database, job, { pauseSeconds, countAttempt: !peerIsAway });
     return 'retried';
+  }
+
+  /** Interrupts a try beyond its time. One that does not stop loses its job all the same: its lease is not renewed any more. */
+  private limitTime(abort: AbortController, endRenewal: () => void): () => void {
+    const { jobSecondsMax } = this.settings;
+    return this.clock.timer(jobSecondsMax * 1000, () => {
+      endRenewal();
+      const message = `a try of the job took longer than JOB_SECONDS_MAX = ${jobSecondsMax} s`;
+      abort.abort(JobErrors.JOB_TOO_LONG(message, { jobSecondsMax }));
+    });
   }
 
   private renewLease(job: Job, abort: AbortController): () => void {

@@ -22,7 +22,7 @@ export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancell
 /** What a worker holds while it works on a job. */
 export interface JobLease {
   job: Job;
-  /** Aborted when the job was cancelled, taken over, or the process stops. */
+  /** Aborted when the job was cancelled, taken over, took longer than JOB_SECONDS_MAX, or the process stops. */
   signal: AbortSignal;
   /** A folder of this try, removed when it ends. */
   folder: string;

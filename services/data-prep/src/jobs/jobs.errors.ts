@@ -7,6 +7,11 @@ export const JobErrors = defineErrors('DATA_PREP', {
     retry: 'never',
     help: 'Another worker took the job over, or it was cancelled; this try wrote nothing.',
   },
+  JOB_TOO_LONG: {
+    kind: 'deadline',
+    retry: 'later',
+    help: 'A try of the job took longer than JOB_SECONDS_MAX and was interrupted.',
+  },
   ATTEMPTS_EXHAUSTED: {
     kind: 'internal',
     retry: 'never',

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '#libs/clock';
 
-const FOLDER_HOURS_MAX = 6;
+/** How much older than the longest try a folder is when its process is surely gone, in seconds. */
+const REST_SECONDS = 3_600;
 
 /** A folder for each try of a job, below the work folder that processes of one host may share. */
 export class TryFolders {
@@ -11,6 +12,7 @@ export class TryFolders {
 
   constructor(
     workDir: string,
+    private readonly trySecondsMax: number,
     private readonly clock: Clock,
   ) {
     this.root = join(resolve(workDir), 'jobs');
@@ -27,10 +29,11 @@ export class TryFolders {
 
   /** Removes what a killed process left behind; younger folders may belong to another process on this host. */
   async removeOld(): Promise<void> {
+    const oldMs = (this.trySecondsMax + REST_SECONDS) * 1000;
     await mkdir(this.root, { recursive: true });
     for (const name of await readdir(this.root)) {
       const folder = join(this.root, name);
-      if (this.clock.now().getTime() - (await changedTime(folder)) > FOLDER_HOURS_MAX * 3_600_000) await this.remove(folder);
+      if (this.clock.now().getTime() - (await changedTime(folder)) > oldMs) await this.remove(folder);
     }
   }
 }

@@ -70,4 +70,19 @@ describe('profileColumns', () => {
     expect(columns.big.top.map((entry) => entry.value)).toContain('9007199254740993');
     expect(columns.mail.top[0].value).toBe('a***@e***.org');
   });
+
+  it('ends the query that runs when it is aborted, and says why', async () => {
+    const inventory = new KeyInventory();
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    const row = (n: number) => Object.fromEntries(keys.map((key) => [key, `${key} ${n}`]));
+    inventory.add(row(0));
+    const path = join(folder, 'long');
+    await writeFile(path, Array.from({ length: 100_000 }, (_, n) => `${JSON.stringify(row(n))}\n`).join(''));
+    const abort = new AbortController();
+    const options = { memoryMegabytes: 256, threads: 1, temporaryFolder: folder, signal: abort.signal };
+    const columns = profileColumns(path, inventory.finish().keys, options);
+    setTimeout(() => abort.abort(new Error('took too long')), 100);
+    await expect(columns).rejects.toThrow('took too long');
+    await expect(profileColumns(path, inventory.finish().keys, options)).rejects.toThrow('took too long');
+  }, 60_000);
 });

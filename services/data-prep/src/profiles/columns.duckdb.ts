@@ -16,7 +16,12 @@ export interface ColumnEngineOptions {
   threads: number;
   /** Folder for what does not fit in memory. */
   temporaryFolder: string;
+  /** Ends the query that runs. */
+  signal?: AbortSignal;
 }
+
+/** Pause between two interrupts, in milliseconds: one that comes just before a query begins is lost. */
+const INTERRUPT_MILLISECONDS = 200;
 
 type SqlRow = Record<string, unknown>;
 
@@ -38,18 +43,53 @@ export async function profileColumns(
   try {
     const connection = await instance.connect();
     try {
-      await connection.run(
-        `CREATE TABLE lines AS SELECT json AS line FROM read_ndjson_objects(${quoted(path)}, maximum_object_size = 33554432)`,
-      );
-      await connection.run('SET enable_external_access = false; SET lock_configuration = true');
-      const columns: ColumnProfile[] = [];
-      for (const key of scalarKeys(keys)) columns.push(await profileColumn(connection, key));
-      return columns;
+      return await interruptible(connection, options.signal, () => columnsOf(connection, path, { keys, signal: options.signal }));
     } finally {
       connection.closeSync();
     }
   } finally {
     instance.closeSync();
+  }
+}
+
+async function columnsOf(
+  connection: DuckDBConnection,
+  path: string,
+  { keys, signal }: { keys: readonly KeyProfile[]; signal?: AbortSignal },
+): Promise<ColumnProfile[]> {
+  await connection.run(
+    `CREATE TABLE lines AS SELECT json AS line FROM read_ndjson_objects(${quoted(path)}, maximum_object_size = 33554432)`,
+  );
+  await connection.run('SET enable_external_access = false; SET lock_configuration = true');
+  const columns: ColumnProfile[] = [];
+  for (const key of scalarKeys(keys)) {
+    signal?.throwIfAborted();
+    columns.push(await profileColumn(connection, key));
+  }
+  return columns;
+}
+
+/** Runs queries of the connection; when aborted, interrupts them until they have ended and throws the signal's reason. */
+async function interruptible<T>(
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let interrupts: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    connection.interrupt();
+    interrupts = setInterval(() => connection.interrupt(), INTERRUPT_MILLISECONDS);
+  };
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    clearInterval(interrupts);
   }
 }
 
@@ -72,9 +112,13 @@ export class DuckdbColumnEngine extends ColumnEngine {
     super();
   }
 
-  profile(path: string, keys: readonly KeyProfile[], temporaryFolder: string): Promise<ColumnProfile[]> {
+  profile(
+    path: string,
+    keys: readonly KeyProfile[],
+    use: { temporaryFolder: string; signal: AbortSignal },
+  ): Promise<ColumnProfile[]> {
     const { duckdbMemoryMegabytes: memoryMegabytes, duckdbThreads: threads } = this.settings;
-    return profileColumns(path, keys, { memoryMegabytes, threads, temporaryFolder });
+    return profileColumns(path, keys, { memoryMegabytes, threads, ...use });
   }
 }
 

@@ -103,7 +103,8 @@ export class MakeProfile implements JobHandler, OnModuleInit {
     });
     const path = join(lease.folder, 'rows.jsonl');
     await this.read(this.versions.export(workspace, version.id, lease.signal), { builder, path, signal: lease.signal });
-    const columns = await this.columns.profile(path, builder.keys(), lease.folder);
+    const use = { temporaryFolder: lease.folder, signal: lease.signal };
+    const columns = await this.columns.profile(path, builder.keys(), use);
     lease.signal.throwIfAborted();
     const input = {
       dataset: {

@@ -25,6 +25,8 @@ import { runRecipe, type RecipeReport, type RecipeSink } from './run-recipe';
 
 const BATCH_ROWS = 1_000;
 const PROGRESS_MILLISECONDS = 1_000;
+/** A statement has 10 s. */
+const LEFTOVERS_PER_STATEMENT = 10_000;
 
 /**
  * Runs a recipe: reads the version, writes the ledger under the fence of this try, commits each output through ingestion under a
@@ -58,6 +60,7 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
       attempts: job.attempts,
       rowsRead: 0,
     }));
+    await this.removeLeftovers(lease);
     const recipe = parseRecipe(run.recipeText);
     const files = new OutputFiles(lease.folder);
     try {
@@ -68,6 +71,17 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
     } finally {
       files.close();
     }
+  }
+
+  /**
+   * Entries of tries that ended before this one, of which there may be millions: removed in slices, because the transaction that ends
+   * the run could not do it within the time of a statement, and the run would never end. Older tries can write no more.
+   */
+  private async removeLeftovers({ job, guarded }: JobLease): Promise<void> {
+    const at = { workspace: job.workspace, runId: job.id, fence: job.fence };
+    let removed: number;
+    do removed = await guarded((tx) => this.ledger.removeOlder(tx, at, LEFTOVERS_PER_STATEMENT));
+    while (removed === LEFTOVERS_PER_STATEMENT);
   }
 
   private async read(recipe: Recipe, run: RecipeRunRecord, to: { lease: JobLease; files: OutputFiles }): Promise<RecipeReport> {

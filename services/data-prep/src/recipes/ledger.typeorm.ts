@@ -57,7 +57,15 @@ export class TypeormLedgerRepository extends LedgerRepository {
 
   async publish(tx: Transaction, workspace: string, runId: string, fence: string): Promise<void> {
     await tx.query('update recipe_runs set ledger_fence = $3 where workspace = $1 and id = $2', [workspace, runId, fence]);
-    await tx.query('delete from ledger_entries where workspace = $1 and run_id = $2 and fence <> $3', [workspace, runId, fence]);
+  }
+
+  async removeOlder(tx: Transaction, at: { workspace: string; runId: string; fence: string }, limit: number): Promise<number> {
+    const rows = await tx.query(
+      `delete from ledger_entries where ctid = any(array(
+         select ctid from ledger_entries where workspace = $1 and run_id = $2 and fence < $3 limit $4)) returning 1`,
+      [at.workspace, at.runId, at.fence, limit],
+    );
+    return rows.length;
   }
 
   async list(

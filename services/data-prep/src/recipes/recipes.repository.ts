@@ -27,8 +27,10 @@ export abstract class LedgerRepository {
     at: { workspace: string; runId: string; fence: string; position: number },
     entries: LedgerEntry[],
   ): Promise<void>;
-  /** Makes the entries of one try the run's ledger and removes those of other tries. */
+  /** Makes the entries of one try the run's ledger: others are not shown. */
   abstract publish(tx: Transaction, workspace: string, runId: string, fence: string): Promise<void>;
+  /** Removes entries of tries before `fence`, at most `limit` of them; says how many. */
+  abstract removeOlder(tx: Transaction, at: { workspace: string; runId: string; fence: string }, limit: number): Promise<number>;
   /** In order; of one row where `rowId` is given. */
   abstract list(
     db: Queryable,

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import { eventually } from '#libs/testing';
+import { ROWS, ServiceUnderTest } from './service-under-test';
+
+describe('a job that is tried again', () => {
+  const under = new ServiceUnderTest();
+  beforeAll(() => under.start({ JOB_ATTEMPTS_MAX: '3' }), 60_000);
+  afterAll(() => under.stop());
+
+  async function startRun(name: string): Promise<string> {
+    const version = under.ingestion.add(name, ROWS.slice(0, 20));
+    const { body } = await under.ask('POST', '/api/v1/recipe-runs', {
+      recipeText: 'steps:\n- filter: score > 4',
+      inputVersion: version.id,
+      outputDataset: `${name}-out`,
+    });
+    return body.id as string;
+  }
+
+  it('ends also when an earlier try left more entries in the ledger than one statement can remove', async () => {
+    // As the 10 s of a statement do, for some millions of entries.
+    await under.database.query(`create function refuse() returns trigger language plpgsql as $$
+      begin if (select count(*) from gone) > 10000 then raise 'too many at once'; end if; return null; end $$`);
+    await under.database.query(`create trigger bounded after delete on ledger_entries referencing old table as gone
+      for each statement execute function refuse()`);
+    under.ingestion.hangExports = 1;
+    const started = under.ingestion.exportsStarted;
+    const id = await startRun('large-ledger');
+    await eventually(() => under.ingestion.exportsStarted > started);
+    await under.database.query(
+      `insert into ledger_entries (workspace, run_id, fence, position, row_id, ordinal, step_index, step, action, rule)
+       select 'default', $1, 1, n, 'r' || n, n, 0, 'filter', 'dropped', 'x' from generate_series(1, 25000) n`,
+      [id],
+    );
+    await under.loseWorker();
+    expect(await under.endOf(id)).toMatchObject({ state: 'succeeded' });
+    const left = await under.database.query('select fence, count(*)::int as n from ledger_entries where run_id = $1 group by 1', [
+      id,
+    ]);
+    expect(left).toEqual([{ fence: '3', n: 5 }]);
+  });
+});

@@ -34,7 +34,7 @@ export class DataPrepSettings extends ServiceSettings {
   jobSecondsMax: number;
 
   @Setting({
-    doc: 'Tries after which a job fails for good. Tries that end because a peer does not answer count only when the job is an hour old.',
+    doc: 'Tries after which a job fails for good. Tries that end because a peer does not answer or something has no room count only when the job is an hour old.',
     default: 5,
   })
   @IsInt()

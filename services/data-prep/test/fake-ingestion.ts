@@ -34,6 +34,8 @@ export class FakeIngestion {
   exportsCancelled = 0;
   /** Uploads that are committed but never answered. */
   hangUploads = 0;
+  /** Uploads that are refused because too many run. */
+  busyUploads = 0;
   private readonly server = new Server();
   private readonly hanging: ServerWritableStream<unknown, unknown>[] = [];
   private count = 0;
@@ -55,6 +57,11 @@ export class FakeIngestion {
         call: ServerReadableStream<ingestion.UploadDatasetRequest, unknown>,
         done: sendUnaryData<ingestion.UploadDatasetResponse>,
       ) => {
+        if (this.busyUploads > 0) {
+          this.busyUploads--;
+          done({ code: status.RESOURCE_EXHAUSTED, details: 'too many uploads run' });
+          return;
+        }
         this.upload(call).then(
           (version) => done(null, { version }),
           (error: Error) => done({ code: status.INVALID_ARGUMENT, details: error.message }),

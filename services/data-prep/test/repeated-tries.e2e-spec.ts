@@ -2,6 +2,9 @@
 import { eventually } from '#libs/testing';
 import { ROWS, ServiceUnderTest } from './service-under-test';
 
+/** What comes when the pause before the next try is over. */
+const SKIP_PAUSE = 'update jobs set not_before = now() where lease_until is null and not_before > now() returning 1';
+
 describe('a job that is tried again', () => {
   const under = new ServiceUnderTest();
   beforeAll(() => under.start({ JOB_ATTEMPTS_MAX: '3' }), 60_000);
@@ -15,6 +18,18 @@ describe('a job that is tried again', () => {
       outputDataset: `${name}-out`,
     });
     return body.id as string;
+  }
+
+  /** Tries again and again, without the pauses. */
+  function untilEnded(jobId: string): Promise<unknown> {
+    const waiting = 'select 1 from jobs where id = $1';
+    return eventually(
+      async () => {
+        await under.database.query(SKIP_PAUSE);
+        return (await under.database.query(waiting, [jobId])).length === 0;
+      },
+      { timeoutMs: 20_000 },
+    );
   }
 
   it('ends also when an earlier try left more entries in the ledger than one statement can remove', async () => {
@@ -38,5 +53,12 @@ describe('a job that is tried again', () => {
       id,
     ]);
     expect(left).toEqual([{ fence: '3', n: 5 }]);
+  });
+
+  it('waits for an ingestion that takes no more uploads for longer than all tries take', async () => {
+    under.ingestion.busyUploads = 4; // one more than JOB_ATTEMPTS_MAX
+    const id = await startRun('busy');
+    await untilEnded(id);
+    expect(await under.endOf(id)).toMatchObject({ state: 'succeeded', attempts: 1 });
   });
 });

@@ -6,7 +6,7 @@ import { Logger, runWithTrace, ShutdownSequence } from '#libs/observability';
 import { Database, UnitOfWork, type Transaction } from '#libs/persistence';
 import { DataPrepSettings } from '../config';
 import { DataPrepMetrics } from './data-prep.metrics';
-import { PEER_AWAY_PAUSE_SECONDS, PEER_AWAY_SECONDS_MAX, retryPauseSeconds, type Job, type JobHandler } from './job';
+import { retryAfter, type Job, type JobHandler } from './job';
 import { JobErrors } from './jobs.errors';
 import { JobsRepository } from './jobs.repository';
 import { TryFolders } from './try-folders';
@@ -188,18 +188,18 @@ export class JobRunner implements OnApplicationBootstrap {
       return 'lost';
     }
     const failure = toAppError(error);
-    const peerIsAway = failure.kind === 'unavailable' && job.ageSeconds < PEER_AWAY_SECONDS_MAX;
-    if (isLasting(failure) || (!peerIsAway && job.attempts >= this.settings.jobAttemptsMax)) {
+    const retry = retryAfter(job, failure);
+    if (isLasting(failure) || (retry.countAttempt && job.attempts >= this.settings.jobAttemptsMax)) {
       this.logger.warn({ err: error, jobId: job.id, kind: job.kind, code: failure.code }, 'a job failed');
       await this.end(job, (tx) => handler.fail(tx, job, failure));
       return 'failed';
     }
-    const pauseSeconds = peerIsAway ? PEER_AWAY_PAUSE_SECONDS : retryPauseSeconds(job.attempts);
+    const { pauseSeconds } = retry;
     this.logger.warn(
       { err: error, jobId: job.id, kind: job.kind, code: failure.code, pauseSeconds },
       'a job will be tried again',
     );
-    await this.jobs.release(this.database, job, { pauseSeconds, countAttempt: !peerIsAway });
+    await this.jobs.release(this.database, job, retry);
     return 'retried';
   }
 

@@ -40,12 +40,29 @@ export interface JobHandler {
 }
 
 /** Pause before try `attempts` + 1, in seconds: 1, 2, 4 ... 60. */
-export function retryPauseSeconds(attempts: number): number {
+function retryPauseSeconds(attempts: number): number {
   return Math.min(60, 2 ** Math.max(0, attempts - 1));
 }
 
 /** Pause before another try when a peer does not answer, in seconds. */
-export const PEER_AWAY_PAUSE_SECONDS = 2;
+const PEER_AWAY_PAUSE_SECONDS = 2;
 
-/** A peer that is away says nothing about the job: such tries do not count, for an hour. */
-export const PEER_AWAY_SECONDS_MAX = 3_600;
+/** Pause before another try when a peer, a pool or a disk has no room, in seconds: it is others who must end first. */
+const NO_ROOM_PAUSE_SECONDS = 15;
+
+/** What is away or has no room says nothing about the job: such tries do not count, for an hour. */
+const OTHERS_FAULT_SECONDS_MAX = 3_600;
+
+/** What follows a try that failed in a way that may pass. */
+export function retryAfter(job: Pick<Job, 'attempts' | 'ageSeconds'>, failure: AppError): Retry {
+  const hasNoRoom = failure.kind === 'exhausted' && failure.retry === 'later';
+  if ((failure.kind !== 'unavailable' && !hasNoRoom) || job.ageSeconds >= OTHERS_FAULT_SECONDS_MAX)
+    return { pauseSeconds: retryPauseSeconds(job.attempts), countAttempt: true };
+  return { pauseSeconds: hasNoRoom ? NO_ROOM_PAUSE_SECONDS : PEER_AWAY_PAUSE_SECONDS, countAttempt: false };
+}
+
+export interface Retry {
+  pauseSeconds: number;
+  /** False where the failure says nothing about the job. */
+  countAttempt: boolean;
+}

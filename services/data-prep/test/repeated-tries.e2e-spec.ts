@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { eventually } from '#libs/testing';
+import { DataPrepSettings } from '../src/config';
 import { ROWS, ServiceUnderTest } from './service-under-test';
 
 /** What comes when the pause before the next try is over. */
@@ -60,5 +63,22 @@ describe('a job that is tried again', () => {
     const id = await startRun('busy');
     await untilEnded(id);
     expect(await under.endOf(id)).toMatchObject({ state: 'succeeded', attempts: 1 });
+  });
+
+  it('fails when no folder for its files can be made, instead of being taken again for ever', async () => {
+    const folders = join(under.service.get(DataPrepSettings).workDir, 'jobs');
+    await rename(folders, `${folders}-aside`);
+    await writeFile(folders, 'a file where the folder was');
+    try {
+      const version = under.ingestion.add('no-folder', ROWS.slice(0, 5));
+      await under.commit(version);
+      await eventually(async () => (await under.ask('GET', `/api/v1/profiles/${version.id}`)).status === 200);
+      const profile = (await under.ask('GET', `/api/v1/profiles/${version.id}`)).body;
+      await untilEnded(profile.id as string);
+      expect(await under.profileOf(version.id)).toMatchObject({ state: 'failed' });
+    } finally {
+      await rm(folders);
+      await rename(`${folders}-aside`, folders);
+    }
   });
 });

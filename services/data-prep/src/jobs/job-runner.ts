@@ -142,8 +142,9 @@ export class JobRunner implements OnApplicationBootstrap {
   private async attempt(job: Job, signal: AbortSignal): Promise<string> {
     const handler = this.handlers.get(job.kind);
     if (!handler) throw new TypeError(`no handler for jobs of kind ${job.kind}`);
-    const folder = await this.folders.make();
+    let folder: string | undefined;
     try {
+      folder = await this.folders.make();
       if (job.attempts > this.settings.jobAttemptsMax)
         throw JobErrors.ATTEMPTS_EXHAUSTED(`tried ${job.attempts - 1} times`, { attempts: job.attempts - 1 });
       const record = await handler.perform({ job, signal, folder, guarded: (work) => this.guarded(job, signal, work) });
@@ -153,7 +154,7 @@ export class JobRunner implements OnApplicationBootstrap {
     } catch (error) {
       return await this.afterFailure(job, handler, error, signal);
     } finally {
-      await this.folders.remove(folder);
+      if (folder) await this.folders.remove(folder);
     }
   }
 

@@ -22,14 +22,20 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   if (rest.trim()) yield rest;
 }
 
-/** Groups items, so that work per item is not paid with a turn of the event loop each. */
-export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
+/** A batch ends with the line that reaches this: rows may have a megabyte, and what is done with a batch is done in one go. */
+const BATCH_CHARACTERS = 256 * 1024;
+
+/** Groups lines, so that work per line is not paid with a turn of the event loop each. */
+export async function* inBatches(lines: AsyncIterable<string>, linesMax: number): AsyncGenerator<string[]> {
+  let batch: string[] = [];
+  let characters = 0;
+  for await (const line of lines) {
+    batch.push(line);
+    characters += line.length;
+    if (batch.length < linesMax && characters < BATCH_CHARACTERS) continue;
     yield batch;
     batch = [];
+    characters = 0;
   }
   if (batch.length > 0) yield batch;
 }

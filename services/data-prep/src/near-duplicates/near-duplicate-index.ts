@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { EdgeList } from './edge-list';
 import { BANDS, OnePermutationHash } from './one-permutation-hash';
 import { ShingleArena } from './shingle-arena';
 import { Shingler } from './shingler';
@@ -15,7 +16,7 @@ export interface NearDuplicateGraph {
   jaccard: Float64Array;
   /** Words per document. */
   words: Int32Array;
-  /** Comparisons not made because a band bucket held more than the cap. 0 means that the candidate search was complete. */
+  /** Times that members of a bucket were left out: it held more than the cap, or the graph as many pairs as it may. 0 = complete. */
   comparisonsSkipped: number;
   /** Candidate pairs that were verified exactly. */
   comparisons: number;
@@ -28,15 +29,21 @@ export interface NearDuplicateOptions {
   jaccardMin: number;
   /** Members of one band bucket that a document is compared with. */
   bucketComparisonsMax?: number;
+  /** Most pairs that are kept. */
+  edgesMax?: number;
 }
 
-/** Steps between two yields of the cooperative search, about 2 ms of work each. */
+/** Members of a bucket that are compared with once there are half as many pairs as may be kept: the best survivors come first. */
+const CROWDED_COMPARISONS_MAX = 2;
+
+/** Work between two yields of the cooperative search: about 2 ms each. A document with many long neighbours is compared in one go. */
 const DOCUMENTS_PER_YIELD = 4_096;
+const SHINGLES_PER_YIELD = 200_000;
 
 /**
  * Near-duplicate search over texts: word shingles -> one-permutation MinHash -> 32 x 4 bands -> EXACT Jaccard of every candidate.
  * `add` the texts in row order, then run `search()` (a generator that yields so that a server can breathe).
- * Memory: 128 bytes of band keys + 4 bytes per shingle and document.
+ * Memory: 128 bytes of band keys + 4 bytes per shingle and document, and what EdgeList says.
  */
 export class NearDuplicateIndex {
   private readonly shingler: Shingler;
@@ -97,8 +104,8 @@ export class NearDuplicateIndex {
    * `order` is the visiting order, best survivor first: where a bucket is cut at its cap, the best ones are still compared.
    */
   *search(order?: Int32Array): Generator<void, NearDuplicateGraph, void> {
-    const edges = new EdgeList();
-    const state = { comparisons: 0, skipped: 0 };
+    const edges = new EdgeList(this.options.edgesMax);
+    const state = { comparisons: 0, skipped: 0, shingles: 0 };
     let capacity = 16;
     while (capacity < this.count * 2) capacity *= 2;
     const table: BandTable = {
@@ -113,14 +120,16 @@ export class NearDuplicateIndex {
         const document = order ? order[position] : position;
         if (this.sameAs[document] === document && this.arena.size(document) > 0)
           this.visit(band, document, { table, edges, state });
-        if (position % DOCUMENTS_PER_YIELD === DOCUMENTS_PER_YIELD - 1) yield;
+        if (position % DOCUMENTS_PER_YIELD !== DOCUMENTS_PER_YIELD - 1 && state.shingles < SHINGLES_PER_YIELD) continue;
+        state.shingles = 0;
+        yield;
       }
       yield;
     }
     return {
       documents: this.count,
       sameAs: this.sameAs.slice(0, this.count),
-      ...edges.sorted(),
+      ...edges.sorted(this.count),
       words: this.words.slice(0, this.count),
       comparisons: state.comparisons,
       comparisonsSkipped: state.skipped,
@@ -133,15 +142,16 @@ export class NearDuplicateIndex {
     const mask = heads.length - 1;
     let slot = (key ^ (key >>> 15)) & mask;
     while (heads[slot] !== -1 && keys[slot] !== key) slot = (slot + 1) & mask;
-    const comparisonsMax = this.options.bucketComparisonsMax ?? 256;
+    const comparisonsMax = work.edges.isCrowded ? CROWDED_COMPARISONS_MAX : (this.options.bucketComparisonsMax ?? 256);
     let seen = 0;
     for (let other = heads[slot]; other !== -1; other = next[other]) {
-      if (seen++ === comparisonsMax) {
+      if (seen++ === comparisonsMax || work.edges.isFull) {
         work.state.skipped++;
         break;
       }
       if (this.sharesEarlierBand(band, document, other)) continue;
       work.state.comparisons++;
+      work.state.shingles += this.arena.size(other) + this.arena.size(document);
       const jaccard = this.arena.jaccard(other, document, this.options.jaccardMin);
       if (jaccard >= this.options.jaccardMin) work.edges.push(other, document, jaccard);
     }
@@ -183,30 +193,12 @@ interface BandTable {
 interface BandWork {
   table: BandTable;
   edges: EdgeList;
-  state: { comparisons: number; skipped: number };
+  state: { comparisons: number; skipped: number; shingles: number };
 }
 
 function copyInto<T extends Int32Array | Uint32Array>(target: T, source: T): T {
   target.set(source);
   return target;
-}
-
-class EdgeList {
-  private readonly pairs: { a: number; b: number; jaccard: number }[] = [];
-
-  push(x: number, y: number, jaccard: number): void {
-    this.pairs.push({ a: Math.min(x, y), b: Math.max(x, y), jaccard });
-  }
-
-  /** Ordered by document, so that the same rows always give the same graph. */
-  sorted(): Pick<NearDuplicateGraph, 'a' | 'b' | 'jaccard'> {
-    this.pairs.sort((x, y) => x.a - y.a || x.b - y.b);
-    return {
-      a: Int32Array.from(this.pairs, (pair) => pair.a),
-      b: Int32Array.from(this.pairs, (pair) => pair.b),
-      jaccard: Float64Array.from(this.pairs, (pair) => pair.jaccard),
-    };
-  }
 }
 
 /** Runs a cooperative search to its end without giving way: for tools and small inputs. */

@@ -4,7 +4,10 @@ import { priorityByScore, removalCurve, selectSurvivors } from './select-survivo
 import { Shingler } from './shingler';
 import { bruteForcePairs, plantedDocuments, trueJaccard } from '../../bench/planted-documents';
 
-function graphOf(texts: string[], options: { shingleWords?: number; jaccardMin?: number; bucketComparisonsMax?: number } = {}) {
+function graphOf(
+  texts: string[],
+  options: { shingleWords?: number; jaccardMin?: number; bucketComparisonsMax?: number; edgesMax?: number } = {},
+) {
   const index = new NearDuplicateIndex({ shingleWords: 5, jaccardMin: 0.5, ...options });
   for (const text of texts) index.add(text);
   return runToEnd(index.search());
@@ -89,6 +92,30 @@ describe('near-duplicate search', () => {
     };
     expect(await runYielding(build())).toEqual(runToEnd(build()));
     await expect(runYielding(build(), AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
+  });
+
+  it('yields in the middle of many comparisons of long texts', () => {
+    const words = Array.from({ length: 1_000 }, (_, i) => `w${i}`);
+    const index = new NearDuplicateIndex({ shingleWords: 5, jaccardMin: 0.5 });
+    for (let n = 0; n < 100; n++) index.add([...words.slice(0, n * 10), `own${n}`, ...words.slice(n * 10)].join(' '));
+    const search = index.search();
+    let yields = 0;
+    while (!search.next().done) yields++;
+    // 4,950 pairs of 2,000 shingles; one yield for each of the 32 bands would leave them in one go.
+    expect(yields).toBeGreaterThan(32 + 20);
+  });
+
+  it('keeps no more pairs than it may, and still finds that rows of one template are copies of the first', () => {
+    const words = Array.from({ length: 60 }, (_, i) => `w${i}`).join(' ');
+    const graph = graphOf(
+      Array.from({ length: 1_000 }, (_, n) => `${words} own${n}`),
+      { edgesMax: 4_000 },
+    );
+    expect(graph.a.length).toBeLessThanOrEqual(4_000);
+    expect(graph.comparisonsSkipped).toBeGreaterThan(0);
+    expect(selectSurvivors(graph, 0.7).kept).toBeLessThan(500);
+    const inOrder = [...graph.a].every((a, edge) => edge === 0 || a > graph.a[edge - 1] || graph.b[edge] > graph.b[edge - 1]);
+    expect(inOrder).toBe(true);
   });
 
   it('says how many comparisons a cut bucket cost, and still reaches the best survivor', () => {

@@ -27,15 +27,14 @@ function adjacencyOf(graph: NearDuplicateGraph, jaccardMin: number): Adjacency {
   const fill = start.slice();
   const target = new Int32Array(start[graph.documents]);
   const jaccard = new Float64Array(target.length);
+  const add = (from: number, to: number, similarity: number): void => {
+    target[fill[from]] = to;
+    jaccard[fill[from]++] = similarity;
+  };
   for (let edge = 0; edge < graph.a.length; edge++) {
     if (graph.jaccard[edge] < jaccardMin) continue;
-    for (const [from, to] of [
-      [graph.a[edge], graph.b[edge]],
-      [graph.b[edge], graph.a[edge]],
-    ]) {
-      target[fill[from]] = to;
-      jaccard[fill[from]++] = graph.jaccard[edge];
-    }
+    add(graph.a[edge], graph.b[edge], graph.jaccard[edge]);
+    add(graph.b[edge], graph.a[edge], graph.jaccard[edge]);
   }
   return { start, target, jaccard };
 }

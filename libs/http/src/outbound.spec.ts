@@ -60,10 +60,9 @@ describe('OutboundHttp', () => {
   ])('refuses a public name that resolves to %j', async (addresses: string[]) => {
     const asked: string[] = [];
     const outbound = new OutboundHttp([], {
-      resolve: (hostname, _options, callback) => {
+      resolve: async (hostname) => {
         asked.push(hostname);
-        const answers = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-        callback(null, answers);
+        return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
       },
     });
     for (const address of ['http://hooks.example.org/x', 'https://hooks.example.org/x']) {

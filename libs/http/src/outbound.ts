@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
-import { CommonErrors, defineErrors } from '#libs/errors';
+import { CommonErrors } from '#libs/errors';
+import { OutboundErrors } from './outbound.errors';
+import { dnsResolver, type ResolveName } from './resolve-name';
 
-export const OutboundErrors = defineErrors('OUTBOUND', {
-  ADDRESS_REFUSED: {
-    kind: 'invalid',
-    retry: 'never',
-    help: 'An outgoing address is private, malformed or not http(s); see OUTBOUND_ALLOW_HOSTS.',
-  },
-});
+export { OutboundErrors } from './outbound.errors';
 
 // Everything that is not the public internet: RFC 6890 and its IPv6 counterparts.
 export const PRIVATE_NETS = [
@@ -78,34 +73,25 @@ function isAllowed(url: URL, allowHosts: readonly string[]): boolean {
   return allowHosts.some((entry) => entry === url.hostname || entry === `${url.hostname}:${port}`);
 }
 
-/** How names become addresses: `dns.lookup`, or what a spec puts in its place. */
-export type Resolve = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
 // Resolves a name for a connection and refuses private answers: what was checked is what is connected to.
-function publicLookup(resolve: Resolve): LookupFunction {
+function publicLookup(resolve: ResolveName): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, '', 0);
-      const bad = addresses.find(({ address }) => !isPublicAddress(address));
-      if (bad || addresses.length === 0) {
-        return callback(
+    const refuse = (error: NodeJS.ErrnoException): void => callback(error, '', 0);
+    resolve(hostname).then((addresses) => {
+      if (addresses.length === 0 || addresses.some(({ address }) => !isPublicAddress(address))) {
+        return refuse(
           OutboundErrors.ADDRESS_REFUSED(`the host ${hostname} resolves to an address that is not public`, { hostname }),
-          '',
-          0,
         );
       }
-      if (options.all) return callback(null, addresses);
-      callback(null, addresses[0].address, addresses[0].family);
-    });
+      if (options.all) callback(null, addresses);
+      else callback(null, addresses[0].address, addresses[0].family);
+    }, refuse);
   };
 }
 
 export interface OutboundHttpOptions {
-  resolve?: Resolve;
+  /** How names become addresses, other than those that are let through although private. */
+  resolve?: ResolveName;
   /** Calls to one origin beyond this wait for each other. Default 8. */
   connectionsPerOriginMax?: number;
 }
@@ -127,6 +113,9 @@ export interface OutboundResponse {
   body: string;
 }
 
+// The name (see resolve-name.ts) and five seconds for the connection.
+const CONNECT_MS = 8000;
+
 /** Calls addresses that users gave us (webhooks): public ones only, no redirects, bounded time and size. */
 export class OutboundHttp {
   private readonly guarded: Agent;
@@ -134,13 +123,14 @@ export class OutboundHttp {
 
   constructor(
     private readonly allowHosts: readonly string[] = [],
-    { resolve = dnsLookup, connectionsPerOriginMax: connections = 8 }: OutboundHttpOptions = {},
+    { resolve = dnsResolver(), connectionsPerOriginMax: connections = 8 }: OutboundHttpOptions = {},
   ) {
-    this.guarded = new Agent({ connect: { lookup: publicLookup(resolve), timeout: 5000 }, connections });
-    this.allowed = new Agent({ connect: { timeout: 5000 }, connections });
+    this.guarded = new Agent({ connect: { lookup: publicLookup(resolve), timeout: CONNECT_MS }, connections });
+    // Names that the operator let through: those of a container or a hosts file are among them, which only the system knows.
+    this.allowed = new Agent({ connect: { timeout: CONNECT_MS }, connections });
   }
 
-  /** Throws OUTBOUND.ADDRESS_REFUSED, COMMON.CANCELLED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
+  /** Throws OUTBOUND.ADDRESS_REFUSED or NAME_NOT_RESOLVED, COMMON.CANCELLED, COMMON.DEADLINE or COMMON.UNAVAILABLE; any answer, also 4xx and 5xx, is returned. */
   async request(address: string, options: OutboundRequest = {}): Promise<OutboundResponse> {
     const url = assertPublicUrl(address, this.allowHosts);
     const { timeoutMs = 10_000, responseBytesMax = 64 * 1024 } = options;
@@ -159,7 +149,7 @@ export class OutboundHttp {
       });
       return { status: response.statusCode, headers: response.headers, body: await readAtMost(response.body, responseBytesMax) };
     } catch (error) {
-      if ((error as { code?: string }).code === 'OUTBOUND.ADDRESS_REFUSED') throw error;
+      if (String((error as { code?: string }).code).startsWith('OUTBOUND.')) throw error;
       if (options.signal?.aborted) throw CommonErrors.CANCELLED(`the call of ${url.host} was broken off`, {}, error);
       if (exchange.signal.aborted) throw CommonErrors.DEADLINE(`${url.host} did not answer within ${timeoutMs} ms`, {}, error);
       throw CommonErrors.UNAVAILABLE(`${url.host} does not answer`, { reason: (error as { code?: string }).code }, error);

@@ -97,4 +97,16 @@ describe('parseRecipe', () => {
   it('reports all problems at once', () => {
     expect(problems('steps:\n- near_dedup: {treshold: 1, keep: last}\n- foo: {}\n')).toHaveLength(3);
   });
+
+  // Composed as the first recipe of a process, the third one ended it: V8 could not compile a regular expression at the end of the stack.
+  it.each([
+    ['lists', `steps:\n  - select: ${'['.repeat(30_000)}`],
+    ['maps', '{a: '.repeat(16_000)],
+    ['lists that are closed', '['.repeat(30_000) + ']'.repeat(30_000)],
+    ['lists in one line', '- '.repeat(30_000)],
+    ['keys', '? '.repeat(30_000)],
+    ['values', ': '.repeat(30_000)],
+  ])('refuses endlessly nested %s before it composes them', (_what, nested) => {
+    expect(problems(nested)).toEqual([': the recipe nests deeper than 32 levels (line 1)']);
+  });
 });

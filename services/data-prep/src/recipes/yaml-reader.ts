@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar, type Node, type Pair, type YAMLMap } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  Parser,
+  Scalar,
+  type CST,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 import { didYouMean } from './did-you-mean';
 
 export interface Problem {
@@ -10,6 +22,8 @@ export interface Problem {
 }
 
 const CHARACTERS_MAX = 64 * 1024;
+/** Far more than a recipe has. */
+const DEPTH_MAX = 32;
 
 export type FieldValue = Node | undefined;
 
@@ -22,6 +36,10 @@ export class YamlReader {
   constructor(text: string) {
     if (text.length > CHARACTERS_MAX) {
       this.problems.push({ path: '', line: 1, message: `the recipe is longer than ${CHARACTERS_MAX} characters` });
+      return;
+    }
+    if (nestsTooDeep(text)) {
+      this.problems.push({ path: '', line: 1, message: `the recipe nests deeper than ${DEPTH_MAX} levels` });
       return;
     }
     const document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, version: '1.2', merge: false });
@@ -116,4 +134,25 @@ export class YamlReader {
     );
     return choices[0];
   }
+}
+
+/**
+ * Whether anything lies deeper than DEPTH_MAX. Asked of the tokens, which are made without recursion, before the document is composed
+ * with it: where the stack ends within a regular expression that is just being compiled, V8 ends the process.
+ */
+function nestsTooDeep(text: string): boolean {
+  const open: { token: CST.Token | null | undefined; depth: number }[] = [...new Parser().parse(text)].map((token) => ({
+    token,
+    depth: 0,
+  }));
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { token, depth } = next;
+    if (!token) continue;
+    if (depth > DEPTH_MAX) return true;
+    if (token.type === 'document') open.push({ token: token.value, depth });
+    if ('items' in token) {
+      for (const { key, value } of token.items) open.push({ token: key, depth: depth + 1 }, { token: value, depth: depth + 1 });
+    }
+  }
+  return false;
 }

@@ -188,6 +188,22 @@ describe('runRecipe', () => {
   });
 });
 
+describe('inBatches', () => {
+  async function* lines(count: number, text: string): AsyncGenerator<string> {
+    for (let i = 0; i < count; i++) yield text;
+  }
+
+  it.each([
+    [2_500, 'x', [1_000, 1_000, 500]],
+    [5, 'x'.repeat(200_000), [2, 2, 1]],
+    [3, 'x'.repeat(1_000_000), [1, 1, 1]],
+  ])('bounds a batch by its lines and by its text: %i lines', async (count, text, sizes) => {
+    const batches: number[] = [];
+    for await (const batch of inBatches(lines(count, text), 1_000)) batches.push(batch.length);
+    expect(batches).toEqual(sizes);
+  });
+});
+
 describe('linesOf', () => {
   async function* chunks(...parts: string[]) {
     for (const part of parts) yield Buffer.from(part);

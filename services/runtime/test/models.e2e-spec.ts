@@ -7,7 +7,7 @@ import { newId } from '#libs/clock';
 import type { RunningService } from '#libs/service-host';
 import { putModelFolder } from '#libs/storage';
 import { loadModelFolder, packageFile, saveModelFolder } from '#libs/tiny-lm';
-import { call, clientOf, PROMPT, putModel, RuntimeHarness } from './runtime-harness';
+import { type Answer, call, clientOf, PROMPT, putModel, RuntimeHarness } from './runtime-harness';
 
 let harness: RuntimeHarness;
 let running: RunningService;
@@ -132,6 +132,56 @@ describe('with identity on', () => {
       const ask = { model: 'm-v1', prompt: 'x', max_tokens: 1 };
       expect(await send(undefined, 'POST', '/v1/completions', ask)).toBe(401);
       expect(await send('viewer', 'POST', '/v1/completions', ask)).toBe(200);
+    } finally {
+      await guarded.close();
+    }
+  });
+
+  it('keeps the models of a workspace from all others: none sees, asks, loads or unloads one of them', async () => {
+    const guarded = await harness.start({ MILLRACE_AUTH: 'on', AUTH_SIGNING_KEY: key });
+    try {
+      const platformKey = guarded.get(Authenticator).key as PlatformKey;
+      const send = async (workspace: string, method: string, path: string, body?: object): Promise<Answer> => {
+        const token = await mintToken(platformKey, { subject: 'x', roles: { [workspace]: 'admin' }, expiresInSeconds: 60 });
+        const headers = {
+          ...(body ? { 'content-type': 'application/json' } : {}),
+          authorization: `Bearer ${token}`,
+          'x-millrace-workspace': workspace === '*' ? 'default' : workspace,
+        };
+        const response = await fetch(guarded.baseUrl + path, { method, headers, body: body && JSON.stringify(body) });
+        const text = await response.text();
+        return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+      };
+      const load = { manifestDigest: harness.digests.base };
+      // The gateway is an admin of every workspace.
+      for (const id of ['acme:fraud-v1', 'plain-v1'])
+        expect((await send('*', 'PUT', `/api/v1/models/${id}`, load)).status).toBe(200);
+
+      const idsFor = async (workspace: string): Promise<string[][]> => [
+        (await send(workspace, 'GET', '/api/v1/models')).body.items.map((item: { id: string }) => item.id),
+        (await send(workspace, 'GET', '/v1/models')).body.data.map((item: { id: string }) => item.id),
+      ];
+      expect(await idsFor('*')).toEqual(Array(2).fill(['acme:fraud-v1', 'plain-v1']));
+      expect(await idsFor('acme')).toEqual(Array(2).fill(['acme:fraud-v1']));
+      expect(await idsFor('default')).toEqual(Array(2).fill(['plain-v1']));
+      expect(await idsFor('rival')).toEqual([[], []]);
+
+      for (const [id, owner] of [
+        ['acme:fraud-v1', 'acme'],
+        ['plain-v1', 'default'],
+      ]) {
+        const asked = { model: id, prompt: 'x', max_tokens: 1 };
+        expect((await send(owner, 'POST', '/v1/completions', asked)).status).toBe(200);
+        expect((await send('rival', 'POST', '/v1/completions', asked)).status).toBe(404);
+        const chat = { model: id, messages: [{ role: 'user', content: 'x' }], max_tokens: 1 };
+        expect((await send('rival', 'POST', '/v1/chat/completions', chat)).status).toBe(404);
+        expect((await send('rival', 'GET', `/v1/models/${id}`)).status).toBe(404);
+        expect((await send('rival', 'PUT', `/api/v1/models/${id}`, load)).status).toBe(403);
+        expect((await send('rival', 'PUT', '/api/v1/models/rival:m-v1', { ...load, aliases: [id] })).status).toBe(403);
+        expect((await send('rival', 'DELETE', `/api/v1/models/${id}`)).status).toBe(403);
+        expect((await send(owner, 'DELETE', `/api/v1/models/${id}`)).status).toBe(204);
+      }
+      expect((await send('rival', 'PUT', '/api/v1/models/rival:m-v1', load)).status).toBe(200);
     } finally {
       await guarded.close();
     }

@@ -199,7 +199,7 @@ export const sharedHttpDoors: Record<string, string> = {
   ),
   'registry GET /health': 'the MLflow client asks whether the server lives',
   'training GET /api/v1/base-models': 'base models come with the installation and belong to nobody',
-  'runtime GET /v1/models': 'the runtime serves digests to gateways and knows no workspace',
+  'runtime GET /v1/models': 'the workspace is in the id of a model: services/runtime/test/models.e2e-spec.ts keeps them apart',
   'runtime GET /v1/models/:id': 'as above',
   'runtime GET /api/v1/models': 'as above',
   'runtime POST /v1/chat/completions': 'as above',

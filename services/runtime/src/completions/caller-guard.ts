@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Authenticator, requireRole } from '#libs/auth';
+import { createParamDecorator, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Authenticator, LOCAL_ADMIN, NOBODY, type Principal, requireRole } from '#libs/auth';
 import { workspaceOf, type MillraceRequest } from '#libs/http';
 import { RuntimeSettings } from '../config';
+
+interface CallerRequest extends MillraceRequest {
+  caller?: Principal;
+}
 
 /**
  * Who may use the OpenAI routes: with MILLRACE_AUTH=on whoever has a token with the viewer role; with off everybody, whatever key the client
@@ -16,9 +20,20 @@ export class CallerGuard implements CanActivate {
   ) {}
 
   async canActivate(host: ExecutionContext): Promise<boolean> {
-    if (this.settings.auth === 'off') return true;
-    const request = host.switchToHttp().getRequest<MillraceRequest>();
-    requireRole(await this.authenticator.authenticate(request.headers.authorization), workspaceOf(request.raw), 'viewer');
+    const request = host.switchToHttp().getRequest<CallerRequest>();
+    request.caller = await this.identify(request);
     return true;
   }
+
+  private async identify(request: CallerRequest): Promise<Principal> {
+    if (this.settings.auth === 'off') return LOCAL_ADMIN;
+    const principal = await this.authenticator.authenticate(request.headers.authorization);
+    requireRole(principal, workspaceOf(request.raw), 'viewer');
+    return principal;
+  }
 }
+
+/** `@Caller() caller: Principal`, behind the guard. */
+export const Caller = createParamDecorator(
+  (_data: unknown, host: ExecutionContext): Principal => host.switchToHttp().getRequest<CallerRequest>().caller ?? NOBODY,
+);

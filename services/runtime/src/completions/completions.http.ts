@@ -2,13 +2,15 @@
 import { once } from 'node:events';
 import { Body, Controller, Get, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import type { Principal } from '#libs/auth';
 import { toAppError } from '#libs/errors';
 import { Answers, Ctx, ErrorFormat, renderError, SkipAuth, type RequestContext } from '#libs/http';
 import { CHAT, CHAT_BODY, COMPLETION, COMPLETION_BODY, OPENAI_MODEL, OPENAI_MODELS } from '../http-answers';
 import type { Piece } from '../generation/generation';
+import { assertMayUse, mayUse } from '../models/model-access';
 import { ModelCatalogue, type ModelEntry } from '../models/model-catalogue';
-import { parseCompletionRequest, type Route } from './completion-request';
-import { CallerGuard } from './caller-guard';
+import { type CompletionRequest, parseCompletionRequest } from './completion-request';
+import { Caller, CallerGuard } from './caller-guard';
 import { CreateCompletion, type RunningCompletion } from './create-completion';
 
 const STREAM_HEADERS = {
@@ -31,32 +33,46 @@ export class CompletionsHttp {
   @Answers('Continue a prompt; server-sent events with stream: true', COMPLETION, { body: COMPLETION_BODY })
   @Post('completions')
   @HttpCode(200)
-  completions(@Body() body: unknown, @Ctx() ctx: RequestContext, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer('completions', body, ctx, reply);
+  completions(
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+    @Ctx() ctx: RequestContext,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const request = parseCompletionRequest('completions', body);
+    assertMayUse(caller, request.model);
+    return this.answer(request, ctx, reply);
   }
 
   @Answers('Answer a chat; server-sent events with stream: true', CHAT, { body: CHAT_BODY })
   @Post('chat/completions')
   @HttpCode(200)
-  chat(@Body() body: unknown, @Ctx() ctx: RequestContext, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer('chat', body, ctx, reply);
+  chat(
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+    @Ctx() ctx: RequestContext,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const request = parseCompletionRequest('chat', body);
+    assertMayUse(caller, request.model);
+    return this.answer(request, ctx, reply);
   }
 
-  @Answers('Models that this server answers for', OPENAI_MODELS)
+  @Answers('Models that this server answers for, of the workspaces of the caller', OPENAI_MODELS)
   @Get('models')
-  models(): object {
+  models(@Caller() caller: Principal): object {
     const rows = this.catalogue.list().flatMap((entry) => [entry.id, ...entry.aliases].map((id) => modelView(id, entry)));
-    return { object: 'list', data: rows };
+    return { object: 'list', data: rows.filter(({ id }) => mayUse(caller, id)) };
   }
 
   @Answers('One model', OPENAI_MODEL)
   @Get('models/:id')
-  model(@Param('id') id: string): object {
+  model(@Param('id') id: string, @Caller() caller: Principal): object {
+    assertMayUse(caller, id);
     return modelView(id, this.catalogue.resolve(id));
   }
 
-  private async answer(route: Route, body: unknown, ctx: RequestContext, reply: FastifyReply): Promise<void> {
-    const request = parseCompletionRequest(route, body);
+  private async answer(request: CompletionRequest, ctx: RequestContext, reply: FastifyReply): Promise<void> {
     const running = await this.create.execute(request, ctx.signal);
     if (request.isStream) return stream(running, reply, ctx);
     const pieces: Piece[] = [];
@@ -68,7 +84,7 @@ export class CompletionsHttp {
   }
 }
 
-function modelView(id: string, { createTime }: ModelEntry): object {
+function modelView(id: string, { createTime }: ModelEntry): { id: string } & Record<string, unknown> {
   return { id, object: 'model', created: Math.floor(createTime.getTime() / 1000), owned_by: 'millrace' };
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches } from 'class-validator';
-import { Answers, Requires, ValidBody } from '#libs/http';
+import { Answers, Ctx, type RequestContext, Requires, ValidBody } from '#libs/http';
 import { invalidFields } from '#libs/errors';
 import { MODEL, MODELS } from '../http-answers';
 import { LoadModel } from './load-model';
+import { assertMayManage, mayUse } from './model-access';
 import { ModelCatalogue, type ModelEntry } from './model-catalogue';
 import { UnloadModel } from './unload-model';
 
@@ -23,7 +24,7 @@ export class LoadModelBody {
   aliases?: string[];
 }
 
-/** Management: which models this server answers for. Model ids in the path are URL-encoded. */
+/** Management: which models this server answers for, each for the admins of its workspace. Model ids in the path are URL-encoded. */
 @Controller('api/v1/models')
 export class ModelsHttp {
   constructor(
@@ -34,17 +35,23 @@ export class ModelsHttp {
 
   @Answers('Models and whether they are in memory', MODELS)
   @Get()
-  list(): { items: object[]; nextPageToken: string } {
-    return { items: this.catalogue.list().map((entry) => this.view(entry)), nextPageToken: '' };
+  list(@Ctx() { principal }: RequestContext): { items: object[]; nextPageToken: string } {
+    const entries = this.catalogue.list().filter(({ id }) => mayUse(principal, id));
+    return { items: entries.map((entry) => this.view(entry)), nextPageToken: '' };
   }
 
   @Answers('Load a model under an id', MODEL, { path: { id: { type: 'string', pattern: MODEL_ID.source } } })
   @Put(':id')
   @Requires('admin')
-  async put(@Param('id') id: string, @ValidBody(LoadModelBody) body: LoadModelBody): Promise<object> {
+  async put(
+    @Param('id') id: string,
+    @ValidBody(LoadModelBody) body: LoadModelBody,
+    @Ctx() { principal }: RequestContext,
+  ): Promise<object> {
     if (!MODEL_ID.test(id))
       throw invalidFields({ field: 'id', message: 'must be 1 to 256 letters, digits or any of . : / @ - _' });
     const { manifestDigest, aliases = [] } = body;
+    assertMayManage(principal, [id, ...aliases]);
     return this.view(await this.load.execute({ id, manifestDigest, aliases }));
   }
 
@@ -52,7 +59,8 @@ export class ModelsHttp {
   @Delete(':id')
   @HttpCode(204)
   @Requires('admin')
-  async delete(@Param('id') id: string): Promise<void> {
+  async delete(@Param('id') id: string, @Ctx() { principal }: RequestContext): Promise<void> {
+    assertMayManage(principal, [id]);
     await this.unload.execute(id);
   }
 

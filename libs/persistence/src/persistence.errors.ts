@@ -14,7 +14,7 @@ export const PersistenceErrors = defineErrors('PERSISTENCE', {
     help: 'A row that this one needs is missing, or is still needed.',
   },
   CHECK_VIOLATION: { kind: 'invalid', retry: 'never', help: 'A value breaks a rule of the table; details.constraint names it.' },
-  INVALID_VALUE: { kind: 'invalid', retry: 'never', help: 'A value has a form that its column cannot hold.' },
+  INVALID_VALUE: { kind: 'invalid', retry: 'never', help: 'A value has a form or a size that its column cannot hold.' },
   SERIALIZATION: { kind: 'conflict', retry: 'in-place', help: 'Two transactions touched the same rows; the work may run again.' },
   LOCK_TIMEOUT: { kind: 'unavailable', retry: 'later', help: 'A lock was not granted in time.' },
   STATEMENT_TIMEOUT: { kind: 'deadline', retry: 'later', help: 'A statement ran longer than allowed, or than its caller waits.' },

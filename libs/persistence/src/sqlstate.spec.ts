@@ -20,6 +20,10 @@ describe('what the driver throws', () => {
     expect(mapDriverError(error)).toMatchObject({ code: 'PERSISTENCE.UNAVAILABLE', kind: 'unavailable', retry: 'later' });
   });
 
+  it.each(['54000', '54001', '54023', '22P05'])('is the mistake of who sent the value or the statement: %s', (code) => {
+    expect(mapDriverError(answer(code))).toMatchObject({ code: 'PERSISTENCE.INVALID_VALUE', kind: 'invalid', retry: 'never' });
+  });
+
   it('is a failed statement where no rule covers it, and away while there is no connection to send one over', () => {
     const unknown = [failure('connect ENOENT /run/.s.PGSQL.5432', { code: 'ENOENT' }), answer('42501'), answer('XX000')];
     expect(unknown.map((error) => mapDriverError(error).code)).toEqual(unknown.map(() => 'PERSISTENCE.QUERY_FAILED'));

@@ -27,6 +27,7 @@ const BY_SQLSTATE: Record<string, ErrorFactory> = {
   '25P03': PersistenceErrors.UNAVAILABLE, // idle in transaction for too long: the server closed the session
   '25006': PersistenceErrors.UNAVAILABLE, // read-only: a failover is under way
   '53': PersistenceErrors.STORAGE_FULL,
+  '54': PersistenceErrors.INVALID_VALUE, // larger than an index or a statement can be: whoever sent it would meet that again
   '58': PersistenceErrors.STORAGE_FULL,
   '3D000': PersistenceErrors.UNAVAILABLE, // the database does not exist (yet)
   '28': PersistenceErrors.UNAVAILABLE,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
 import type { TestService } from '#libs/testing';
 import { HttpCaller, startRegistry } from './harness';
 
@@ -100,6 +101,23 @@ describe('MLflow routes', () => {
     ).toBe(200);
     const { params: kept } = (await http.mlflow('GET', `runs/get?run_id=${runId}`)).body.run.data;
     expect(kept).toEqual([{ key: 'long', value: 'x'.repeat(6000) }]);
+  });
+
+  it('refuses names that no index could hold, and searches that would keep the database thinking', async () => {
+    // Without a pattern, so that nothing makes it shorter.
+    const long = randomBytes(5000).toString('hex');
+    const refused = async (path: string, body: object): Promise<string> => {
+      const answer = await http.mlflow('POST', path, body);
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'INVALID_PARAMETER_VALUE']);
+      return answer.body.message;
+    };
+    expect(await refused('registered-models/create', { name: long })).toContain("'name' exceeds");
+    await http.mlflow('POST', 'registered-models/create', { name: 'short' });
+    expect(await refused('registered-models/rename', { name: 'short', new_name: long })).toContain("'new_name' exceeds");
+    const version = { name: 'short', source: 's3://bucket/model', run_id: long };
+    expect(await refused('model-versions/create', version)).toContain("'run_id' exceeds");
+    const filter = Array(70_000).fill("run_id = 'b'").join(' AND ');
+    expect(await refused('runs/search', { experiment_ids: ['0'], filter })).toContain('characters');
   });
 
   it('keeps runs: NaN and infinities, latest values, params that never change, last tag wins', async () => {

@@ -74,4 +74,22 @@ describe('filter languages', () => {
     expect(() => parseModelOrderBy(['version'])).toThrow("Invalid order by key 'version' specified.");
     expect(() => parseOrderBy(['name; DROP TABLE x'], versionGrammar)).toThrow('Could not be parsed');
   });
+
+  it.each([
+    ['characters', `tags.a = '${'x'.repeat(8_000_000)}'`, 'at most 50000 characters'],
+    ['characters that are no filter', 'x'.repeat(8_000_000), 'at most 50000 characters'],
+    ['clauses', Array(101).fill("tags.a = 'b'").join(' AND '), 'at most 100 clauses'],
+  ])('refuse more %s than a statement should have', (_what, filter, message) => {
+    expect(() => parseFilter(filter, runGrammar)).toThrow(
+      expect.objectContaining({ code: 'REGISTRY.INVALID_PARAMETER', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('sort by at most 20 keys, which are short', () => {
+    const keys = Array.from({ length: 21 }, (_, index) => `metrics.m${index}`);
+    expect(parseOrderBy(keys.slice(1), runGrammar)).toHaveLength(20);
+    expect(() => parseOrderBy(keys, runGrammar)).toThrow('`order_by` can contain at most 20 fields. Got 21.');
+    expect(() => parseModelOrderBy(Array<string>(21).fill('name'))).toThrow('at most 20 fields');
+    expect(() => parseOrderBy([`metrics.${'x'.repeat(8_000_000)}`], runGrammar)).toThrow("'order_by' exceeds the maximum length");
+  });
 });

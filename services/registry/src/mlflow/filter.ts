@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { invalidParameter } from '../registry.errors';
+import { searchLimits } from './limits';
 
 export type FilterEntity = 'metric' | 'parameter' | 'tag' | 'attribute' | 'dataset';
 
@@ -108,12 +109,19 @@ export function parseFilter(filter: string, grammar: FilterGrammar): FilterClaus
   const clauses: FilterClause[] = [];
   let rest = filter.trim();
   if (rest === '') return clauses;
+  // Before any pattern sees it: on a text of megabytes they run out of stack.
+  if (rest.length > searchLimits.filterCharacters)
+    throw invalidParameter(
+      `A search filter can contain at most ${searchLimits.filterCharacters} characters. Got ${rest.length}.`,
+    );
   if (/;\s*\S/.test(stripStrings(rest))) {
     throw invalidParameter(`Search filter contained multiple expression '${filter}'. Provide AND-ed expression list.`);
   }
   for (;;) {
     const [clause, after] = readClause(rest, grammar);
     clauses.push(clause);
+    if (clauses.length > searchLimits.clauses)
+      throw invalidParameter(`A search filter can contain at most ${searchLimits.clauses} clauses.`);
     rest = after.trimStart();
     if (rest === '') return clauses;
     const and = /^AND\b\s*/i.exec(rest);

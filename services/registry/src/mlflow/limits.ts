@@ -13,12 +13,20 @@ export const limits = {
   experimentNameCharacters: 500,
   registryTagValueCharacters: 100_000,
   aliasCharacters: 255,
+  modelNameCharacters: 256,
+  runIdCharacters: 256,
   datasetNameCharacters: 500,
   datasetDigestCharacters: 36,
   datasetSourceCharacters: 65_535,
   datasetSchemaCharacters: 1_048_575,
   datasetProfileCharacters: 16_777_215,
 } as const;
+
+/**
+ * Limits of our own: the stock server has none, and each clause and each sort key is one more table of the statement, over whose order
+ * the database broods for minutes where there are thousands.
+ */
+export const searchLimits = { filterCharacters: 50_000, clauses: 100, orderByKeys: 20 } as const;
 
 /** `'key' exceeds the maximum length of 250 characters` */
 export function checkLength(what: string, value: string, charactersMax: number): void {
@@ -77,6 +85,7 @@ function normalizePath(name: string): string {
 /** Names of registered models: not blank, no slash or colon. */
 export function checkModelName(name: string, path = 'name'): void {
   if (name.trim() === '') throw invalidParameter(missingValue(path));
+  checkLength(path, name, limits.modelNameCharacters);
   if (/[/:]/.test(name)) throw invalidParameter(`Invalid model name '${name}'. Names cannot contain '/' or ':'.`);
   checkPathIsPlain(name, 'name');
 }

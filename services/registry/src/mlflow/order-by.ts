@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { invalidParameter } from '../registry.errors';
 import { type FilterEntity, type FilterGrammar, pythonSet, resolveIdentifier, runGrammar, versionGrammar } from './filter';
+import { checkLength, searchLimits } from './limits';
 
 export interface OrderBy {
   entity: FilterEntity;
@@ -10,6 +11,7 @@ export interface OrderBy {
 
 /** Parsed `order_by` of a runs, experiments or versions search; a field may come once. */
 export function parseOrderBy(orderBy: readonly string[], grammar: FilterGrammar): OrderBy[] {
+  checkSize(orderBy);
   const parsed = orderBy.map((clause) => {
     const { name, descending } = splitDirection(clause);
     return { ...resolveIdentifier(name, grammar, orderAttributes(grammar)), descending };
@@ -19,10 +21,13 @@ export function parseOrderBy(orderBy: readonly string[], grammar: FilterGrammar)
   return parsed;
 }
 
+// A key, its quotes and the direction.
+const ORDER_CHARACTERS_MAX = 500;
 const MODEL_ORDER = ['name', 'timestamp', 'last_updated_timestamp'];
 
 /** Parsed `order_by` of a registered-models search, which knows bare names only; `timestamp` is the time of the last update. */
 export function parseModelOrderBy(orderBy: readonly string[]): OrderBy[] {
+  checkSize(orderBy);
   const parsed = orderBy.map((clause): OrderBy => {
     const { name, descending } = splitDirection(clause);
     if (!MODEL_ORDER.includes(name)) {
@@ -35,6 +40,12 @@ export function parseModelOrderBy(orderBy: readonly string[]): OrderBy[] {
     orderBy,
   );
   return parsed;
+}
+
+function checkSize(orderBy: readonly string[]): void {
+  if (orderBy.length > searchLimits.orderByKeys)
+    throw invalidParameter(`\`order_by\` can contain at most ${searchLimits.orderByKeys} fields. Got ${orderBy.length}.`);
+  for (const clause of orderBy) checkLength('order_by', clause, ORDER_CHARACTERS_MAX);
 }
 
 function splitDirection(clause: string): { name: string; descending: boolean } {

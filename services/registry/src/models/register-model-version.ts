@@ -7,7 +7,7 @@ import { type Transaction, UnitOfWork } from '#libs/persistence';
 import { AuditLog } from '../audit/audit.repository';
 import type { Caller } from '../caller';
 import type { Tag } from '../experiments/experiment';
-import { checkModelName } from '../mlflow/limits';
+import { checkLength, checkModelName, limits } from '../mlflow/limits';
 import { invalidParameter } from '../registry.errors';
 import { RegistryMetrics } from '../registry.metrics';
 import { checkRegistryTag } from './create-registered-model';
@@ -53,6 +53,7 @@ export class RegisterModelVersion {
 
   async execute(caller: Caller, input: VersionToRegister): Promise<ModelVersion> {
     checkModelName(input.modelName);
+    checkLength('run_id', input.runId, limits.runIdCharacters);
     for (const tag of input.tags) checkRegistryTag(tag);
     const isPrompt = isPromptTagged(input.tags);
     if (isPrompt && !isPromptSource(input.source)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isWordCode, PatternError, PatternParser, type PatternNode, type PatternPlace } from './pattern-parser';
+import { PatternBudget } from './row-limits';
 
 /** Instruction of the matcher's program. `set` tests one character; `jump` and `fork` move; `assert` tests a place. */
 type Instruction =
@@ -31,8 +32,8 @@ export class BoundedPattern {
     this.program.push({ op: 'match' });
   }
 
-  /** True if the pattern occurs anywhere in the text. */
-  test(text: string): boolean {
+  /** True if the pattern occurs anywhere in the text. Throws DATA_PREP.ROW_TOO_COSTLY when the budget does not suffice. */
+  test(text: string, budget = new PatternBudget()): boolean {
     const { program } = this;
     let current = new StateSet(program.length);
     let next = new StateSet(program.length);
@@ -40,6 +41,7 @@ export class BoundedPattern {
       // Unanchored: a new attempt starts at every place.
       if (this.follow(current, 0, text, at)) return true;
       if (at === text.length) return false;
+      budget.spend(current.size);
       const code = text.charCodeAt(at);
       next.clear();
       for (let i = 0; i < current.size; i++) {

@@ -27,6 +27,8 @@ const BATCH_ROWS = 1_000;
 const PROGRESS_MILLISECONDS = 1_000;
 /** A statement has 10 s. */
 const LEFTOVERS_PER_STATEMENT = 10_000;
+/** Ingestion takes no more in one version, unless it is told otherwise. */
+const MADE_CHARACTERS_MAX = 8 * 1024 ** 3;
 
 /**
  * Runs a recipe: reads the version, writes the ledger under the fence of this try, commits each output through ingestion under a
@@ -91,6 +93,7 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
       pseudonymKey: pseudonymKey(this.settings, job.workspace),
       spill: () => new FileSpill(join(folder, `spill-${spills++}`)),
       rowsMax: this.settings.recipeRowsMax,
+      madeMax: MADE_CHARACTERS_MAX,
       signal,
     };
     const rows = rowsOf(this.versions.export(job.workspace, run.inputVersionId, signal));
@@ -188,11 +191,14 @@ export class ExecuteRecipeRun implements JobHandler, OnModuleInit {
   }
 }
 
-/** Exported lines as rows, with their positions. */
-export async function* rowsOf(bytes: AsyncIterable<Uint8Array>): AsyncIterable<RecipeRow[]> {
+/** Exported lines as rows, with their positions; no more once there were that many characters. */
+export async function* rowsOf(bytes: AsyncIterable<Uint8Array>, charactersMax = Infinity): AsyncIterable<RecipeRow[]> {
   let ordinal = 0;
+  let characters = 0;
   for await (const lines of inBatches(linesOf(bytes), BATCH_ROWS)) {
     yield lines.map((line) => parseRow(line, ordinal++));
+    for (const line of lines) characters += line.length;
+    if (characters > charactersMax) return;
     // A recipe is work for the processor: let health checks and leases have their turn.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }

@@ -4,6 +4,7 @@ import { didYouMean } from './did-you-mean';
 import { ExpressionError, ExpressionParser, type ExpressionNode } from './expression-parser';
 import { PatternError } from './pattern-parser';
 import { asNumber, asText, getField } from './recipe-rows';
+import { assertTextFits, PatternBudget } from './row-limits';
 
 type Data = Record<string, unknown>;
 type Evaluate = (data: Data) => unknown;
@@ -72,42 +73,45 @@ export const FUNCTION_NAMES: readonly string[] = [...Object.keys(FUNCTIONS), 'ma
 
 /** A filter expression, checked and compiled when the recipe is read. */
 export class Expression {
+  private readonly budget = new PatternBudget();
   private readonly compiled: Compiled;
 
   constructor(readonly source: string) {
-    this.compiled = compile(new ExpressionParser(source).parse());
+    this.compiled = compile(new ExpressionParser(source).parse(), this.budget);
   }
 
   evaluate(data: Data): unknown {
+    this.budget.renew();
     return this.compiled.evaluate(data);
   }
 
   /** Undefined if the row passes, else the reason. Anything but `true` fails: a missing value never passes a comparison. */
   failure(data: Data): FilterFailure | undefined {
+    this.budget.renew();
     return this.compiled.evaluate(data) === true ? undefined : this.compiled.explain(data);
   }
 }
 
-function compile(node: ExpressionNode): Compiled {
+function compile(node: ExpressionNode, budget: PatternBudget): Compiled {
   switch (node.type) {
     case 'literal':
       return plain(node, () => node.value);
     case 'field':
       return plain(node, (data) => getField(data, node.path));
     case 'list': {
-      const items = node.items.map((item) => compile(item).evaluate);
+      const items = node.items.map((item) => compile(item, budget).evaluate);
       return plain(node, (data) => items.map((item) => item(data)));
     }
     case 'negate': {
-      const operand = compile(node.operand).evaluate;
+      const operand = compile(node.operand, budget).evaluate;
       return plain(node, (data) => -asNumber(operand(data)));
     }
     case 'not':
-      return compileNot(node);
+      return compileNot(node, budget);
     case 'call':
-      return node.name === 'matches' ? compileMatches(node) : compileCall(node);
+      return node.name === 'matches' ? compileMatches(node, budget) : compileCall(node, budget);
     case 'binary':
-      return node.operator === 'and' || node.operator === 'or' ? compileLogic(node) : compileOperator(node);
+      return node.operator === 'and' || node.operator === 'or' ? compileLogic(node, budget) : compileOperator(node, budget);
   }
 }
 
@@ -115,17 +119,17 @@ function plain(node: ExpressionNode, evaluate: Evaluate): Compiled {
   return { evaluate, explain: (data) => ({ rule: node.source, value: evaluate(data), threshold: true }) };
 }
 
-function compileNot(node: ExpressionNode & { type: 'not' | 'negate' }): Compiled {
-  const operand = compile(node.operand);
+function compileNot(node: ExpressionNode & { type: 'not' | 'negate' }, budget: PatternBudget): Compiled {
+  const operand = compile(node.operand, budget);
   return {
     evaluate: (data) => operand.evaluate(data) !== true,
     explain: (data) => ({ ...operand.explain(data), rule: node.source }),
   };
 }
 
-function compileLogic(node: ExpressionNode & { type: 'binary' }): Compiled {
-  const left = compile(node.left);
-  const right = compile(node.right);
+function compileLogic(node: ExpressionNode & { type: 'binary' }, budget: PatternBudget): Compiled {
+  const left = compile(node.left, budget);
+  const right = compile(node.right, budget);
   if (node.operator === 'and') {
     return {
       evaluate: (data) => left.evaluate(data) === true && right.evaluate(data) === true,
@@ -138,9 +142,9 @@ function compileLogic(node: ExpressionNode & { type: 'binary' }): Compiled {
   };
 }
 
-function compileOperator(node: ExpressionNode & { type: 'binary' }): Compiled {
-  const left = compile(node.left).evaluate;
-  const right = compile(node.right).evaluate;
+function compileOperator(node: ExpressionNode & { type: 'binary' }, budget: PatternBudget): Compiled {
+  const left = compile(node.left, budget).evaluate;
+  const right = compile(node.right, budget).evaluate;
   const { operator } = node;
   return {
     evaluate: (data) => operate(operator, left(data), right(data)),
@@ -159,7 +163,9 @@ function operate(operator: string, left: unknown, right: unknown): unknown {
         ? right.some((item) => isSame(left, item))
         : typeof right === 'string' && right.includes(text(left));
     case '+':
-      return typeof left === 'string' || typeof right === 'string' ? text(left) + text(right) : asNumber(left) + asNumber(right);
+      return typeof left === 'string' || typeof right === 'string'
+        ? joined(text(left), text(right))
+        : asNumber(left) + asNumber(right);
     case '-':
       return asNumber(left) - asNumber(right);
     case '*':
@@ -169,6 +175,11 @@ function operate(operator: string, left: unknown, right: unknown): unknown {
     default:
       return isOrdered(operator, left, right);
   }
+}
+
+function joined(left: string, right: string): string {
+  assertTextFits(left.length + right.length);
+  return left + right;
 }
 
 /** Null and missing are the same; lists and objects compare by their JSON. */
@@ -189,20 +200,20 @@ function isOrdered(operator: string, left: unknown, right: unknown): boolean {
   return operator === '>' ? x > y : x >= y;
 }
 
-function compileCall(node: ExpressionNode & { type: 'call' }): Compiled {
+function compileCall(node: ExpressionNode & { type: 'call' }, budget: PatternBudget): Compiled {
   if (!Object.hasOwn(FUNCTIONS, node.name)) {
     throw new ExpressionError(`unknown function ${node.name}${didYouMean(node.name, FUNCTION_NAMES)}`, 1);
   }
   const { args, call } = FUNCTIONS[node.name];
   if (node.args.length !== args)
     throw new ExpressionError(`${node.name} takes ${args} argument${args === 1 ? '' : 's'}, not ${node.args.length}`, 1);
-  const values = node.args.map((argument) => compile(argument).evaluate);
+  const values = node.args.map((argument) => compile(argument, budget).evaluate);
   const evaluate: Evaluate = (data) => call(...values.map((value) => value(data)));
   if (args === 1) return plain(node, evaluate);
   return { evaluate, explain: (data) => ({ rule: node.source, value: values[0](data), threshold: values[1](data) }) };
 }
 
-function compileMatches(node: ExpressionNode & { type: 'call' }): Compiled {
+function compileMatches(node: ExpressionNode & { type: 'call' }, budget: PatternBudget): Compiled {
   const [subject, pattern, flags] = node.args;
   const isLiteral = (argument: ExpressionNode | undefined) => argument?.type === 'literal' && typeof argument.value === 'string';
   if (node.args.length < 2 || node.args.length > 3 || !isLiteral(pattern) || (flags && !isLiteral(flags))) {
@@ -212,9 +223,9 @@ function compileMatches(node: ExpressionNode & { type: 'call' }): Compiled {
   const flag = flags ? (flags as unknown as { value: string }).value : '';
   if (flag !== '' && flag !== 'i') throw new ExpressionError(`matches knows the flag 'i', not '${flag}'`, 1);
   const matcher = compilePattern(source, flag === 'i');
-  const value = compile(subject).evaluate;
+  const value = compile(subject, budget).evaluate;
   return {
-    evaluate: (data) => matcher.test(text(value(data)).slice(0, PATTERN_TEXT_MAX)),
+    evaluate: (data) => matcher.test(text(value(data)).slice(0, PATTERN_TEXT_MAX), budget),
     explain: (data) => ({ rule: node.source, value: value(data), threshold: source }),
   };
 }

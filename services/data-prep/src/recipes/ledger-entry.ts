@@ -24,5 +24,7 @@ export interface LedgerEntry {
 export interface RowResult {
   row?: RecipeRow;
   changed?: boolean;
+  /** Characters of the texts that the step made. */
+  made?: number;
   entry?: Pick<LedgerEntry, 'action' | 'rule' | 'value' | 'threshold'> & Partial<Pick<LedgerEntry, 'keptRowId' | 'jaccard'>>;
 }

@@ -21,6 +21,9 @@ export interface RecipePreview extends RecipeReport {
 
 const SAMPLES_PER_STEP = 10;
 const ROW_CHARACTERS_MAX = 500;
+/** Of the rows that are read, which a preview may hold in memory; and what map steps may make of them. */
+const READ_CHARACTERS_MAX = 32 * 1024 * 1024;
+const MADE_CHARACTERS_MAX = 2 * READ_CHARACTERS_MAX;
 
 /** Says what each step of a recipe would do to the first rows of a version. Writes nothing. */
 @Injectable()
@@ -54,12 +57,14 @@ export class PreviewRecipe {
         if (seen < SAMPLES_PER_STEP) samples.push({ entry, row: maskedText(formatJson(row.data), ROW_CHARACTERS_MAX) });
       },
     };
-    const rows = firstRows(rowsOf(this.versions.export(caller.workspace, version.id, input.signal)), rowsMax);
+    const bytes = this.versions.export(caller.workspace, version.id, input.signal);
+    const rows = firstRows(rowsOf(bytes, READ_CHARACTERS_MAX), rowsMax);
     const report = await this.bounded(() =>
       runRecipe(recipe, rows, sink, {
         pseudonymKey: pseudonymKey(this.settings, caller.workspace),
         spill: () => new MemorySpill(),
         rowsMax,
+        madeMax: MADE_CHARACTERS_MAX,
         guards: 'report',
         signal: input.signal,
       }),

@@ -14,5 +14,11 @@ export const RecipeErrors = defineErrors('DATA_PREP', {
   },
   NOTHING_KEPT: { kind: 'precondition', retry: 'never', help: 'The recipe leaves no row for an output; nothing was written.' },
   INPUT_TOO_LARGE: { kind: 'exhausted', retry: 'never', help: 'The input has more rows than RECIPE_ROWS_MAX.' },
+  ROW_TOO_COSTLY: {
+    kind: 'invalid',
+    retry: 'never',
+    help: 'A step takes too long for one row, or makes too much text of it; nothing was written.',
+  },
+  TEXT_TOO_LARGE: { kind: 'exhausted', retry: 'never', help: 'The map steps make more text than one run may write.' },
   INPUT_NOT_FOUND: { kind: 'not-found', retry: 'never', help: 'The dataset version to read does not exist in this workspace.' },
 });

@@ -72,7 +72,8 @@ function mapRow(row: RecipeRow, step: MapStep): RowResult {
   const kept = Object.entries(row.data)
     .filter(([field]) => !replaced.has(field) && (renamed.has(field) || !taken.has(field)))
     .map(([field, value]): [string, unknown] => [renamed.get(field) ?? field, value]);
-  return { row: { ...row, data: Object.fromEntries([...kept, ...set]) }, changed: true };
+  const made = set.reduce((sum, [, value]) => sum + (typeof value === 'string' ? value.length : 0), 0);
+  return { row: { ...row, data: Object.fromEntries([...kept, ...set]) }, changed: true, made };
 }
 
 function redactor(step: RedactStep, pseudonymKey: string): (row: RecipeRow) => RowResult {

@@ -25,7 +25,7 @@ async function run(recipe: string, rows: RecipeRow[], rowsMax = 1e6) {
       ledger: async (entries) => void ledger.push(...entries),
       output: async (split, kept) => void (outputs[split] ??= []).push(...kept),
     },
-    { pseudonymKey: 'k', spill: () => new MemorySpill(), rowsMax },
+    { pseudonymKey: 'k', spill: () => new MemorySpill(), rowsMax, madeMax: 30e6 },
   );
   return { report, ledger, outputs };
 }
@@ -185,6 +185,47 @@ describe('runRecipe', () => {
     await expect(run('steps:\n- select: [a]', rowsOf([{ a: 1 }, { a: 2 }]), 1)).rejects.toMatchObject({
       code: 'DATA_PREP.INPUT_TOO_LARGE',
     });
+  });
+});
+
+describe('what one row may cost', () => {
+  const long = rowsOf([{ text: 'x'.repeat(1_000_000) }]);
+
+  it.each([
+    ['copies of it', 'map: { set: { text: "{{ text }}{{ text }}{{ text }}{{ text }}{{ text }}" } }'],
+    ['what replaces each character', "map: { set: { text: \"{{ text | replace('x', 'xxxxxxxxxx') }}\" } }"],
+    ['what stands between its characters', "map: { set: { text: \"{{ text | replace('', 'xxxxxxxxxx') }}\" } }"],
+    ['sums', `filter: length(${Array(5).fill('text').join(' + ')}) > 0`],
+    ['patterns', "filter: matches(text, '(\\w?){190}(\\w?){190}Z')"],
+    ['patterns, each of which is cheap', `filter: ${Array(30).fill("matches(text, 'x*x*x*x*x*x*x*Z')").join(' or ')}`],
+  ])('is bounded for %s', async (_what, step) => {
+    await expect(run(`steps:\n  - ${step}`, long)).rejects.toMatchObject({ code: 'DATA_PREP.ROW_TOO_COSTLY', kind: 'invalid' });
+  });
+
+  it('is bounded for all rows together, and texts that are made are handed on in small batches', async () => {
+    const copies = `"${'{{ text }}'.repeat(100)}"`;
+    const rows = rowsOf(Array.from({ length: 100 }, () => ({ text: 'x'.repeat(1_000) })));
+    const doubled = `steps:\n  - map: { set: { text: ${copies} } }\n  - map: { set: { text: "{{ text }}{{ text }}" } }`;
+    const sizes: number[] = [];
+    const sink = {
+      ledger: async () => undefined,
+      output: async (_split: string, kept: RecipeRow[]) => void sizes.push(kept.length),
+    };
+    const context = { pseudonymKey: 'k', spill: () => new MemorySpill(), rowsMax: 1e6, madeMax: 30e6 };
+    await runRecipe(parseRecipe(doubled), batches(rows, 100), sink, context);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(3);
+    const run = runRecipe(parseRecipe(doubled), batches(rows, 100), sink, { ...context, madeMax: 29e6 });
+    await expect(run).rejects.toMatchObject({ code: 'DATA_PREP.TEXT_TOO_LARGE' });
+  });
+
+  it('leaves the event loop its turns within a batch', async () => {
+    let turns = 0;
+    const ticking = setInterval(() => (turns += 1), 1);
+    const rows = rowsOf(Array.from({ length: 7 }, () => ({ text: 'x'.repeat(20_000) })));
+    await run("steps:\n  - filter: not matches(text, '(\\w?){100}Z')", rows);
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(2);
   });
 });
 

@@ -46,12 +46,18 @@ export interface RecipeContext {
   pseudonymKey: string;
   spill: () => RowSpill;
   rowsMax: number;
+  /** What the map steps may make of all rows together, in characters. */
+  madeMax: number;
   /** `report` (previews): guards become warnings instead of errors. */
   guards?: 'refuse' | 'report';
   signal?: AbortSignal;
 }
 
 type Batches = AsyncIterable<RecipeRow[]>;
+
+const TURN_MS = 50;
+/** Texts that are made are handed on at this size: a batch of short rows can become any number of long ones. */
+const BATCH_MADE_MAX = 256 * 1024;
 
 /**
  * Runs a recipe over a stream of rows. Row steps are fused into one pass; a step that must see all rows first (duplicates, split)
@@ -68,6 +74,8 @@ export async function runRecipe(
 
 class RecipeRun {
   private readonly report: RecipeReport;
+  private turnMs = performance.now();
+  private made = 0;
 
   constructor(
     private readonly recipe: Recipe,
@@ -120,17 +128,43 @@ class RecipeRun {
     const step = this.recipe.steps[index];
     const apply = rowStep(step, this.context.pseudonymKey);
     for await (const batch of rows) {
-      const kept: RecipeRow[] = [];
+      let kept: RecipeRow[] = [];
+      let made = 0;
       const entries: LedgerEntry[] = [];
       for (const row of batch) {
         const result = apply(row);
         if (result.row) kept.push(result.row);
         this.count(index, result);
         if (result.entry) entries.push(this.entry(index, row, result.entry));
+        made += this.spend(result.made ?? 0);
+        if (made > BATCH_MADE_MAX) {
+          yield kept;
+          [kept, made] = [[], 0];
+        }
+        if (this.isTurnDue()) await this.takeTurn();
       }
       if (entries.length > 0) await this.sink.ledger(entries);
       yield kept;
     }
+  }
+
+  /** Work of a row is bounded, that of a batch is not: health checks and leases have their turn within. */
+  private isTurnDue(): boolean {
+    return performance.now() - this.turnMs > TURN_MS;
+  }
+
+  private async takeTurn(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.context.signal?.throwIfAborted();
+    this.turnMs = performance.now();
+  }
+
+  private spend(made: number): number {
+    this.made += made;
+    const { madeMax } = this.context;
+    if (this.made > madeMax)
+      throw RecipeErrors.TEXT_TOO_LARGE(`the map steps make more than ${madeMax} characters of the rows`, { madeMax });
+    return made;
   }
 
   private entry(index: number, row: RecipeRow, part: NonNullable<RowResult['entry']>): LedgerEntry {
@@ -163,7 +197,10 @@ class RecipeRun {
   private async regroup(index: number, rows: Batches, grouping: Grouping, spill: RowSpill): Promise<Batches> {
     for await (const batch of rows) {
       this.context.signal?.throwIfAborted();
-      for (const row of batch) grouping.add(row);
+      for (const row of batch) {
+        grouping.add(row);
+        if (this.isTurnDue()) await this.takeTurn();
+      }
       await spill.write(batch);
     }
     await grouping.decide(this.context.signal);

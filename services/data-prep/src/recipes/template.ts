@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { didYouMean } from './did-you-mean';
 import { asText, getField } from './recipe-rows';
+import { assertTextFits } from './row-limits';
 
 type Data = Record<string, unknown>;
 type Filter = (value: unknown) => unknown;
@@ -30,8 +31,14 @@ const FILTERS: Readonly<Record<string, { args: ('string' | 'number')[]; make: (.
   },
   truncate: { args: ['number'], make: (length: number) => (value) => [...asText(value)].slice(0, length).join('') },
   default: { args: ['string'], make: (fallback: string) => (value) => value ?? fallback },
-  replace: { args: ['string', 'string'], make: (from: string, to: string) => (value) => asText(value).split(from).join(to) },
+  replace: { args: ['string', 'string'], make: (from: string, to: string) => (value) => replaced(asText(value), from, to) },
 };
+
+function replaced(text: string, from: string, to: string): string {
+  const parts = text.split(from);
+  assertTextFits(text.length + (parts.length - 1) * (to.length - from.length));
+  return parts.join(to);
+}
 
 type Part = { text: string } | { path: string; filters: { name: string; apply: Filter }[] };
 
@@ -67,7 +74,9 @@ export class Template {
     for (const part of this.parts) {
       const value = this.value(part, data);
       if (value instanceof MissingValue) return value;
-      rendered += asText(value);
+      const text = asText(value);
+      assertTextFits(rendered.length + text.length);
+      rendered += text;
     }
     return rendered;
   }

@@ -273,6 +273,24 @@ describe('bad input to uploads', () => {
     expect((await ingest.upload('busy', '{"a":1}\n')).status).toBe(201);
   });
 
+  it('cuts a page of large rows to what a message can carry; the next page goes on', async () => {
+    const { body } = await ingest.upload(
+      'large',
+      Array.from({ length: 12 }, (_, n) => `{"n":${n},"t":"${'x'.repeat(900_000)}"}\n`).join(''),
+    );
+    expect(body.rowsKept).toBe('12');
+    const sizes: number[] = [];
+    const seen: number[] = [];
+    for (let pageToken = ''; sizes.length === 0 || pageToken !== '';) {
+      const page = await ingest.client.listRows({ versionId: body.id as string, pageSize: 1000, pageToken }, call);
+      sizes.push(page.rows.length);
+      seen.push(...page.rows.map(({ json }) => (JSON.parse(json) as { n: number }).n));
+      pageToken = page.nextPageToken;
+    }
+    expect(sizes).toEqual([4, 4, 4]);
+    expect(seen).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
   it('refuses page tokens of other lists and other workspaces', async () => {
     const { body } = await ingest.upload('pages', '{"a":1}\n{"a":2}\n{"a":3}\n');
     const first = await ingest.http('GET', `/dataset-versions/${body.id}/rows?pageSize=2`);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/persistence';
+import { Database, decodePageToken, encodePageToken, pageSize } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import type { Caller } from '../datasets/caller';
 import { DatasetsRepository, type ChunkPart } from '../datasets/datasets.repository';
 import { GetDatasetVersion } from '../datasets/get-dataset-version';
-import { readPage, type Page, type PageInput } from '../datasets/page';
+import type { Page, PageInput } from '../datasets/page';
 import { readChunkedLines } from './row-chunks';
+
+/** A row may have a megabyte and a page a thousand rows: one answer must fit into a message, and many into memory. */
+const PAGE_CHARACTERS_MAX = 4 * 1024 * 1024;
 
 /** A stored line and its position. */
 export interface StoredLine {
@@ -30,14 +33,16 @@ export class ListLines {
     { part, ...page }: PageInput & { part: ChunkPart },
   ): Promise<Page<StoredLine>> {
     const version = await this.getVersion.readable(caller, reference);
-    return readPage(page, {
-      filter: [part, version.id],
-      read: (size, after) => this.read(caller.workspace, version.id, { part, from: after ? Number(after[0]) + 1 : 0, size }),
-      keyOf: (line) => line.ordinal,
-      kind: 'integer',
-    });
+    const filter = [part, version.id];
+    const after = decodePageToken(page.pageToken, ['integer'], filter);
+    const from = after ? Math.max(0, Number(after[0]) + 1) : 0;
+    const items = await this.read(caller.workspace, version.id, { part, from, size: pageSize(page.pageSize) });
+    const total = part === 'rows' ? version.rowsKept : version.rowsQuarantined;
+    const isLast = items.length === 0 || from + items.length >= total;
+    return { items, nextPageToken: isLast ? '' : encodePageToken([from + items.length - 1], filter) };
   }
 
+  /** At least one line, and no more than the page has room for. */
   private async read(
     workspace: string,
     versionId: string,
@@ -51,7 +56,13 @@ export class ListLines {
       fromOrdinal: from,
       toOrdinal: from + size,
     });
-    const lines = await readChunkedLines(this.blobs, chunks, { fromOrdinal: from, limit: size });
-    return lines.map((json, index) => ({ ordinal: from + index, json }));
+    const lines: StoredLine[] = [];
+    let characters = 0;
+    for await (const json of readChunkedLines(this.blobs, chunks, from)) {
+      characters += json.length;
+      if (lines.length === size || (lines.length > 0 && characters > PAGE_CHARACTERS_MAX)) break;
+      lines.push({ ordinal: from + lines.length, json });
+    }
+    return lines;
   }
 }

@@ -129,24 +129,18 @@ export class RowChunkWriter {
   }
 }
 
-/** Reads lines from `fromOrdinal` on, at most `limit`. `chunks` are in order and cover the wanted lines. */
-export async function readChunkedLines(
+/** Reads lines from `fromOrdinal` on, a chunk at a time. `chunks` are in order and cover the wanted lines. */
+export async function* readChunkedLines(
   blobs: BlobStore,
   chunks: readonly RowChunk[],
-  { fromOrdinal, limit }: { fromOrdinal: number; limit: number },
-): Promise<string[]> {
-  const lines: string[] = [];
+  fromOrdinal: number,
+): AsyncGenerator<string> {
   for (const chunk of chunks) {
-    if (lines.length >= limit) break;
     if (chunk.firstOrdinal + chunk.rows <= fromOrdinal) continue;
     const text = (await blobs.get(chunk.sha256, { bytesMax: chunk.bytes })).toString('utf8');
-    const skip = Math.max(0, fromOrdinal - chunk.firstOrdinal);
-    lines.push(
-      ...text
-        .slice(0, -1)
-        .split('\n')
-        .slice(skip, skip + limit - lines.length),
-    );
+    yield* text
+      .slice(0, -1)
+      .split('\n')
+      .slice(Math.max(0, fromOrdinal - chunk.firstOrdinal));
   }
-  return lines;
 }

@@ -47,6 +47,8 @@ export async function putModelFolder(
 /** Reads and checks a manifest. Throws STORAGE.NOT_FOUND, STORAGE.CORRUPT or STORAGE.BAD_MANIFEST. */
 export async function readModelManifest(store: BlobStore, digest: string): Promise<ModelManifest> {
   const text = (await store.get(digest, { bytesMax: MANIFEST_BYTES_MAX })).toString('utf8');
+  // Rows of datasets lie in the same store, and one of them can read like a manifest. Each ends with a line feed; a manifest has none.
+  if (text.includes('\n')) throw StorageErrors.BAD_MANIFEST(`${digest} is not a manifest`, { digest });
   let manifest: ModelManifest;
   try {
     manifest = JSON.parse(text) as ModelManifest;

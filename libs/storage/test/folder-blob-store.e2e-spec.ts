@@ -74,6 +74,17 @@ describe('FolderBlobStore', () => {
     await expect(fetchModelFolder(store, digest, join(root, 'evil'))).rejects.toMatchObject({ code: 'STORAGE.BAD_MANIFEST' });
   });
 
+  it('takes no row of a dataset for a manifest, whatever it says', async () => {
+    const { sha256, bytes } = await store.put(Buffer.from('x'.repeat(1000)));
+    // A file of that row for each copy of the bytes: a small upload, and a full disk for whoever fetches such a model.
+    const files = Array.from({ length: 3 }, (_, index) => ({ path: `copy-${index}`, sha256, bytes }));
+    const row = canonicalJson({ _row_id: 'abc-0', schema: 'millrace.model/v1', files });
+    const chunk = await store.put(Buffer.from(`${row}\n`));
+    await expect(fetchModelFolder(store, chunk.sha256, join(root, 'forged'))).rejects.toMatchObject({
+      code: 'STORAGE.BAD_MANIFEST',
+    });
+  });
+
   it('refuses a manifest that is something else', async () => {
     const { sha256 } = await store.put(Buffer.from('not json'));
     await expect(fetchModelFolder(store, sha256, join(root, 'x'))).rejects.toMatchObject({ code: 'STORAGE.BAD_MANIFEST' });

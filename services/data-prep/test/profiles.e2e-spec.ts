@@ -37,6 +37,23 @@ describe('profiles', () => {
     expect((await under.ask('GET', '/api/v1/profiles?datasetName=glossary')).body.items).toHaveLength(1);
   });
 
+  it('makes the profile of rows that JSON allows and other readers refuse: halves of characters, numbers without a square', async () => {
+    const half = '\ud83d';
+    // Wherever a sample of it is cut, half a character is at its end.
+    const text = `x${'\u{1f600}'.repeat(2_000)}`;
+    const rows = [
+      { text, label: half, n: 1.7e308, [half]: 1 },
+      { text: `${text}${half}`, label: half, n: -1.7e308 },
+      { text: ` ${text}`, label: 'plain', n: 1 },
+    ];
+    const version = under.ingestion.add('odd', rows);
+    await under.commit(version);
+    expect(await under.profileOf(version.id)).toMatchObject({
+      state: 'succeeded',
+      result: { rows: 3, labels: { field: 'label' } },
+    });
+  });
+
   it('shows nothing of one workspace in another', async () => {
     const version = under.ingestion.add('secret', ROWS.slice(0, 5));
     await under.commit(version);

@@ -50,6 +50,17 @@ describe('profileColumns', () => {
     expect(x.numbers?.histogram).toEqual(own?.histogram);
   });
 
+  it('describes a column by its other numbers when some are so large that their squares are none', async () => {
+    const { x, y } = await columnsOf([
+      { x: 1, y: 1.7e308 },
+      { x: 3, y: -1.7e308 },
+      { x: 1e200, y: 1e200 },
+    ]);
+    expect(x).toMatchObject({ kind: 'number', distinct: 3, numbers: { count: 2, min: 1, max: 3, standardDeviation: 1 } });
+    expect(y).toMatchObject({ kind: 'number', distinct: 3 });
+    expect(y.numbers).toBeUndefined();
+  });
+
   it('takes names with quotes, slashes, case differences and hostile SQL as names', async () => {
     const name = `a'b"/c~d'); DROP TABLE lines; --`;
     const columns = await columnsOf([

@@ -10,6 +10,8 @@ import type { ColumnProfile, Distribution, KeyProfile } from './profile';
 const COLUMNS_MAX = 60;
 const TOP_VALUES = 10;
 const VALUE_CHARACTERS = 80;
+/** Larger numbers are left out of the distribution: the sum of their squares is no double, and DuckDB refuses the whole statement. */
+const NUMBER_MAX = 1e140;
 
 export interface ColumnEngineOptions {
   memoryMegabytes: number;
@@ -158,7 +160,7 @@ async function profileColumn(connection: DuckDBConnection, key: KeyProfile): Pro
 }
 
 async function numbersOf(connection: DuckDBConnection, values: string): Promise<Distribution | undefined> {
-  const numbers = `(SELECT try_cast(v AS DOUBLE) AS x FROM ${values}) WHERE x IS NOT NULL AND isfinite(x)`;
+  const numbers = `(SELECT try_cast(v AS DOUBLE) AS x FROM ${values}) WHERE abs(x) <= ${NUMBER_MAX}`;
   const [row] = await rowsOf(
     connection,
     `SELECT count(*) AS n, min(x) AS low, max(x) AS high, favg(x) AS mean, stddev_pop(x) AS deviation,

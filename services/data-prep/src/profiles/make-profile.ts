@@ -14,7 +14,7 @@ import { DataPrepSettings } from '../config';
 import { DatasetVersions, type DatasetVersion } from '../datasets/dataset-versions';
 import { JobRunner } from '../jobs/job-runner';
 import type { Job, JobHandler, JobLease } from '../jobs/job';
-import { inBatches, linesOf } from '../recipes/json-lines';
+import { inBatches, linesOf, wellFormed } from '../recipes/json-lines';
 import { parseRow } from '../recipes/recipe-rows';
 import { ColumnEngine } from './column-engine';
 import type { Profile } from './profile';
@@ -134,7 +134,7 @@ export class MakeProfile implements JobHandler, OnModuleInit {
         to.signal.throwIfAborted();
         if (failure) throw failure;
         to.builder.add(lines.map((line) => parseRow(line, ordinal++)));
-        if (!file.write(`${lines.join('\n')}\n`)) await once(file, 'drain');
+        if (!file.write(`${lines.map(wellFormed).join('\n')}\n`)) await once(file, 'drain');
         // Counting tokens is work for the processor: let health checks and leases have their turn.
         await new Promise<void>((resolve) => setImmediate(resolve));
       }

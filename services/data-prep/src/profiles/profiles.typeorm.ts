@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Queryable, Transaction } from '#libs/persistence';
 import { isUuid } from '../datasets/read-page';
 import type { WorkState } from '../jobs/job';
+import { wellFormed } from '../recipes/json-lines';
 import type { Profile } from './profile';
 import type { ProfileRecord } from './profile-record';
 import { ProfilesRepository } from './profiles.repository';
@@ -80,7 +81,8 @@ export class TypeormProfilesRepository extends ProfilesRepository {
         record.workspace,
         record.id,
         record.state,
-        record.result ? JSON.stringify(record.result) : null,
+        // Samples are cut texts: Postgres takes no half of a character.
+        record.result ? wellFormed(JSON.stringify(record.result)) : null,
         record.reportSha256,
         record.errorCode,
         record.errorMessage,

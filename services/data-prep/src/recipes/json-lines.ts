@@ -22,6 +22,15 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   if (rest.trim()) yield rest;
 }
 
+const SURROGATES = /\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}/g;
+const LONE_CHARACTERS = '\\ud800'.length;
+
+/** JSON text with U+FFFD for each escaped half of a surrogate pair: JavaScript reads such halves, other readers refuse the text. */
+export function wellFormed(json: string): string {
+  if (!/\\u[dD]/.test(json)) return json;
+  return json.replace(SURROGATES, (found) => (found.length === LONE_CHARACTERS ? '\\ufffd' : found));
+}
+
 /** A batch ends with the line that reaches this: rows may have a megabyte, and what is done with a batch is done in one go. */
 const BATCH_CHARACTERS = 256 * 1024;
 

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Queryable, Transaction } from '#libs/persistence';
 import { isUuid } from '../datasets/read-page';
 import type { WorkState } from '../jobs/job';
+import { wellFormed } from './json-lines';
 import type { RecipeRunRecord, RunOutput } from './recipe-record';
 import { RecipeRunsRepository } from './recipes.repository';
 import type { RecipeReport } from './run-recipe';
@@ -85,7 +86,8 @@ export class TypeormRecipeRunsRepository extends RecipeRunsRepository {
         run.rowsRead,
         run.rowsTotal,
         run.attempts,
-        run.report ? JSON.stringify(run.report) : null,
+        // Rules are parts of a recipe, which may hold half a character.
+        run.report ? wellFormed(JSON.stringify(run.report)) : null,
         JSON.stringify(run.outputs),
         run.errorCode,
         run.errorMessage,

@@ -62,7 +62,7 @@ describe('a process of the registry with a wrong clock', () => {
     await http.call('PUT', '/api/v1/models/waiting/aliases/champion/policy', { approvalsRequired: 1 });
     const asked = await http.call('POST', '/api/v1/models/waiting/aliases/champion/moves', { version: 1, reason: 'r' });
     setClock(30 * 24 * HOUR_MS);
-    expect(await service.get(ExpireApprovals).execute()).toBe(0);
+    expect(await service.get(ExpireApprovals).execute()).toEqual({ ended: 0, failures: [] });
     jest.restoreAllMocks();
     expect((await http.get(`/api/v1/approvals/${asked.body.approval.id}`)).body.state).toBe('APPROVAL_STATE_PENDING');
   });

@@ -219,6 +219,30 @@ describe('governance', () => {
     expect((await http.get('/api/v1/models/slow/aliases/champion')).status).toBe(404);
   });
 
+  it('ends the other approvals when one cannot be ended, and that one later', async () => {
+    await train('stuck', '7'.repeat(64));
+    await http.call('PUT', '/api/v1/models/stuck/aliases/champion/policy', { approvalsRequired: 2 });
+    await http.call('PUT', '/api/v1/models/stuck/aliases/challenger/policy', { approvalsRequired: 2 });
+    const ask = async (alias: string): Promise<string> =>
+      (await eve.call('POST', `/api/v1/models/stuck/aliases/${alias}/moves`, { version: 1, reason: 'r' })).body.approval.id;
+    const ids = [await ask('champion'), await ask('challenger')];
+    const db = service.get(Database);
+    await db.query("UPDATE approvals SET expire_time = now() - interval '2 seconds' WHERE id = $1", [ids[0]]);
+    await db.query("UPDATE approvals SET expire_time = now() - interval '1 second' WHERE id = $1", [ids[1]]);
+    await db.query(`CREATE FUNCTION refuse_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted'; END $$`);
+    await db.query(
+      `CREATE TRIGGER refuse_end BEFORE UPDATE ON approvals FOR EACH ROW WHEN (old.id = '${ids[0]}') EXECUTE FUNCTION refuse_end()`,
+    );
+    const { ended, failures } = await service.get(ExpireApprovals).execute();
+    expect([ended, failures.length]).toEqual([1, 1]);
+    const states = async (): Promise<unknown> =>
+      db.query('SELECT state FROM approvals WHERE id = ANY ($1) ORDER BY expire_time', [ids]);
+    expect(await states()).toEqual([{ state: 'PENDING' }, { state: 'EXPIRED' }]);
+    await db.query('DROP FUNCTION refuse_end CASCADE');
+    expect(await service.get(ExpireApprovals).execute()).toEqual({ ended: 1, failures: [] });
+    expect(await states()).toEqual([{ state: 'EXPIRED' }, { state: 'EXPIRED' }]);
+  });
+
   it('chains the audit: intact until a row is altered, which the database refuses and the check finds', async () => {
     const db = service.get(Database);
     expect((await http.call('POST', '/api/v1/audit/verify')).body).toMatchObject({ intact: true, brokenSequence: 0 });

@@ -30,7 +30,9 @@ export class ApprovalSweeper implements OnApplicationBootstrap {
   private async loop(): Promise<void> {
     while (!this.stop.signal.aborted) {
       try {
-        this.metrics.approvalsExpired.inc(await this.expire.execute());
+        const { ended, failures } = await this.expire.execute();
+        this.metrics.approvalsExpired.inc(ended);
+        for (const failure of failures) this.logger.error({ err: describeError(failure) }, 'an approval could not be ended');
       } catch (error) {
         // The database may be away; the next round tries again.
         this.logger.warn({ err: describeError(error) }, 'approvals not swept');

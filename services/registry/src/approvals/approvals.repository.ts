@@ -31,8 +31,8 @@ export abstract class ApprovalsRepository {
   /** The next place in the order of the approval's facts. */
   abstract nextEventVersion(tx: Transaction, workspace: string, id: string): Promise<number>;
   /**
-   * Pending approvals of every workspace whose time is over; those that another replica holds are left to it. By the database's clock:
-   * an end is for good, so one process with a wrong clock must not bring it about.
+   * A pending approval of any workspace whose time is over, the oldest that is none of `except` (ids); one that another replica holds is
+   * left to it. By the database's clock: an end is for good, so one process with a wrong clock must not bring it about.
    */
-  abstract lockDue(tx: Transaction, limit: number): Promise<{ workspace: string; id: string }[]>;
+  abstract lockDue(tx: Transaction, except: readonly string[]): Promise<{ workspace: string; id: string } | undefined>;
 }

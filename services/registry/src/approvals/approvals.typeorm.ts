@@ -130,12 +130,13 @@ export class ApprovalsTypeorm extends ApprovalsRepository {
     return Number(row.event_version);
   }
 
-  async lockDue(tx: Transaction, limit: number): Promise<{ workspace: string; id: string }[]> {
-    return tx.query(
-      `SELECT workspace, id FROM approvals WHERE state = 'PENDING' AND expire_time <= now()
-       ORDER BY expire_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`,
-      [limit],
+  async lockDue(tx: Transaction, except: readonly string[]): Promise<{ workspace: string; id: string } | undefined> {
+    const [row] = await tx.query<{ workspace: string; id: string }>(
+      `SELECT workspace, id FROM approvals WHERE state = 'PENDING' AND expire_time <= now() AND id <> ALL ($1)
+       ORDER BY expire_time LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
+      [except],
     );
+    return row;
   }
 }
 

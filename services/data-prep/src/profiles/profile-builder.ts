@@ -88,12 +88,12 @@ export class ProfileBuilder {
     this.tokens.push(tokens);
     if (this.near.documents >= this.options.nearDuplicateRowsMax) return;
     this.near.add(text);
-    this.samples.push({ id: row.id, text: text.slice(0, SAMPLE_CHARACTERS * 4) });
+    this.samples.push({ id: row.id, text: beginningOf(text, SAMPLE_CHARACTERS * 4) });
   }
 
   private countLabel(value: unknown): void {
     if (value === undefined || value === null) return;
-    const label = typeof value === 'string' ? value.slice(0, 100) : formatJson(value).slice(0, 100);
+    const label = beginningOf(typeof value === 'string' ? value : formatJson(value), 100);
     if (this.labels.has(label) || this.labels.size < LABELS_MAX) this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
   }
 
@@ -207,6 +207,11 @@ export class ProfileBuilder {
       })),
     };
   }
+}
+
+/** A copy: what `slice` gives keeps the whole text in memory that it was taken from. */
+function beginningOf(text: string, charactersMax: number): string {
+  return Buffer.from(text.slice(0, charactersMax)).toString();
 }
 
 /** Number of values <= limit in a sorted list. */

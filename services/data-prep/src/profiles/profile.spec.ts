@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { orInterrupted } from '#libs/testing';
 import type { RecipeRow } from '../recipes/recipe-rows';
 import { countTokens } from './count-tokens';
@@ -46,6 +48,27 @@ describe('distributionOf', () => {
   it('uses doubling bins for long tails and nothing for nothing', () => {
     expect(distributionOf(listOf([...Array(100).fill(3), 5_000]))?.histogram.scale).toBe('log');
     expect(distributionOf(new NumberList())).toBeUndefined();
+  });
+});
+
+describe('ProfileBuilder', () => {
+  it('keeps the beginnings of texts, and not with them the texts', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const builder = new ProfileBuilder({ nearDuplicateRowsMax: 1000, shingleWords: 5, threshold: 0.7 });
+    const add = (count: number): void => {
+      for (let i = 0; i < count; i += 1) {
+        const line = JSON.stringify({ text: `text ${i} ${'word '.repeat(200_000)}`, label: `label ${i} ${'x'.repeat(100_000)}` });
+        builder.add([{ id: `r${i}`, ordinal: i, data: JSON.parse(line) as Record<string, unknown> }]);
+      }
+    };
+    add(5);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    add(60);
+    collect();
+    // 66 MB of texts came by.
+    expect((process.memoryUsage().heapUsed - before) / 1e6).toBeLessThan(30);
   });
 });
 

@@ -28,6 +28,31 @@ describe('RowCheck', () => {
     ]);
   });
 
+  it('counts answers that are labels: the first ten thousand, each by its beginning', () => {
+    const check = makeCheck();
+    const long = `${'x'.repeat(199)}${'\u{1f600}'.repeat(1_000)}`;
+    for (let i = 0; i < 2; i += 1) check.read(JSON.stringify({ text: 'a', label: long }));
+    for (let i = 0; i < 10_005; i += 1) check.read(JSON.stringify({ text: 'a', label: `answer ${i}` }));
+    expect(check.answers.size).toBe(10_000);
+    expect([...check.answers][0]).toEqual([`${'x'.repeat(199)}\ufffd`, 2]);
+    expect(check.violations()).toEqual([]);
+  });
+
+  it('refuses a row of which its templates make megabytes, before they do', () => {
+    const check = new RowCheck({
+      field: 'inputs[0]',
+      prompt: template('{text}'.repeat(1_600)),
+      answer: template('{label}'),
+      labels: new Set(),
+      violationsMax: 2,
+    });
+    const row = JSON.stringify({ _row_id: 'r1', text: 'x'.repeat(1_000_000), label: 'y' });
+    expect(check.read(row)).toBeUndefined();
+    expect(check.violations()).toEqual([
+      { field: 'inputs[0].rows[1]', message: 'becomes more than 4194304 characters of prompt and answer (row id r1)' },
+    ]);
+  });
+
   it('counts every faulty row and lists the first ones with number, id and column', () => {
     const check = makeCheck(['plant']);
     for (const line of [

@@ -24,6 +24,12 @@ export interface RowCheckOptions {
 /** Column that carries the id of a row in an export. */
 export const ROW_ID = '_row_id';
 
+/** Of a prompt with its answer: more than any model here reads, and four times the longest row. */
+const EXAMPLE_CHARACTERS_MAX = 4 * 1024 * 1024;
+/** Answers that are counted; where there are more, they are no labels. */
+const ANSWERS_COUNTED_MAX = 10_000;
+const ANSWER_CHARACTERS_MAX = 200;
+
 /**
  * Checks rows one by one and turns them into examples. A column that no row has is one fault of the template; otherwise each
  * faulty row is named by number (from 1) and id.
@@ -81,7 +87,7 @@ export class RowCheck {
     return this.faults;
   }
 
-  /** Rows by answer, trimmed. */
+  /** Rows by answer, trimmed and cut; not of every answer where there are very many. */
   get answers(): ReadonlyMap<string, number> {
     return this.answerCounts;
   }
@@ -96,14 +102,24 @@ export class RowCheck {
       if (typeof value === 'object') return this.fault(`.${column}`, `must be text, a number or a boolean${named}`);
       if (typeof value === 'string' && value.trim() === '') return this.fault(`.${column}`, `is blank${named}`);
     }
+    if (this.options.prompt.lengthOf(row) + this.options.answer.lengthOf(row) > EXAMPLE_CHARACTERS_MAX)
+      return this.fault('', `becomes more than ${EXAMPLE_CHARACTERS_MAX} characters of prompt and answer${named}`);
     const answer = this.options.answer.render(row);
     const label = answer.trim();
     if (this.options.labels.size > 0 && !this.options.labels.has(label)) {
       const allowed = [...this.options.labels].slice(0, 20).join(', ');
       return this.fault('', `answer ${JSON.stringify(label.slice(0, 100))} is not in the label set (${allowed})${named}`);
     }
-    this.answerCounts.set(label, (this.answerCounts.get(label) ?? 0) + 1);
+    this.count(label);
     return { rowId, prompt: this.options.prompt.render(row), answer };
+  }
+
+  private count(label: string): void {
+    // A copy, as a cut text would keep the whole one in memory; it also has no half of a character at its end.
+    const shown = Buffer.from(label.slice(0, ANSWER_CHARACTERS_MAX)).toString();
+    const rows = this.answerCounts.get(shown);
+    if (rows === undefined && this.answerCounts.size >= ANSWERS_COUNTED_MAX) return;
+    this.answerCounts.set(shown, (rows ?? 0) + 1);
   }
 
   private fault(column: string, message: string): undefined {

@@ -7,6 +7,8 @@ type Part = { text: string } | { column: string };
 export interface Template {
   readonly source: string;
   readonly columns: readonly string[];
+  /** Characters that `render` would give: a short template can make gigabytes of a long row. */
+  lengthOf(row: Readonly<Record<string, unknown>>): number;
   render(row: Readonly<Record<string, unknown>>): string;
 }
 
@@ -36,9 +38,12 @@ export function parseTemplate(source: string, field: string, violations: JobViol
   }
   const columns = [...new Set(parts.flatMap((part) => ('column' in part ? [part.column] : [])))];
   if (columns.length === 0) return refuse('names no column; write {column} where a value of the row goes');
+  const texts = (row: Readonly<Record<string, unknown>>): string[] =>
+    parts.map((part) => ('text' in part ? part.text : String(row[part.column])));
   return {
     source,
     columns,
-    render: (row) => parts.map((part) => ('text' in part ? part.text : String(row[part.column]))).join(''),
+    lengthOf: (row) => texts(row).reduce((sum, text) => sum + text.length, 0),
+    render: (row) => texts(row).join(''),
   };
 }

@@ -14,7 +14,8 @@ export const ROW_ID_FIELD = '_row_id';
 /** Private-use character that marks an integer which a JavaScript number cannot hold. */
 const BIG = '\uE000int:';
 const NUMBERS_AND_STRINGS = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
-const MARKED = /"\uE000int:(-?\d+)"/g;
+/** No name of a field, which may look like a marked value and is text all the same. */
+const MARKED = /"\uE000int:(-?\d+)"(?!:)/g;
 
 /** JSON.parse that keeps integers beyond 2^53 (as marked strings that `formatJson` turns back). */
 export function parseJson(text: string): unknown {

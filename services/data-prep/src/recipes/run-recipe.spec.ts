@@ -2,7 +2,7 @@
 import { bruteForcePairs, plantedDocuments, trueJaccard } from '../../bench/planted-documents';
 import { inBatches, linesOf, wellFormed } from './json-lines';
 import { parseRecipe } from './parse-recipe';
-import { parseRow, type RecipeRow } from './recipe-rows';
+import { formatRow, parseRow, type RecipeRow } from './recipe-rows';
 import { MemorySpill } from './row-spills';
 import type { LedgerEntry } from './ledger-entry';
 import { runRecipe } from './run-recipe';
@@ -242,6 +242,13 @@ describe('inBatches', () => {
     const batches: number[] = [];
     for await (const batch of inBatches(lines(count, text), 1_000)) batches.push(batch.length);
     expect(batches).toEqual(sizes);
+  });
+});
+
+describe('formatRow', () => {
+  it('writes large integers with all their digits, and names of fields as names', () => {
+    const line = '{"_row_id":"r1","n":12345678901234567890,"\uE000int:5":1}';
+    expect(formatRow(parseRow(line, 0))).toBe(line);
   });
 });
 

@@ -9,6 +9,7 @@ describe('assertPublicUrl', () => {
     'http://0x7f.0.0.1/',
     'http://10.1.2.3',
     'http://169.254.169.254/latest/meta-data',
+    'http://168.63.129.16/machine?comp=goalstate',
     'http://[::1]:8080/',
     'http://[::ffff:127.0.0.1]/',
     'http://[fd00::1]/',

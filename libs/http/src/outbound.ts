@@ -7,12 +7,14 @@ import { dnsResolver, type ResolveName } from './resolve-name';
 
 export { OutboundErrors } from './outbound.errors';
 
-// Everything that is not the public internet: RFC 6890 and its IPv6 counterparts.
+// Everything that is not the public internet: RFC 6890 and its IPv6 counterparts, and the address at which Azure's machines find the
+// server of their secrets, which looks like a public one.
 export const PRIVATE_NETS = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],

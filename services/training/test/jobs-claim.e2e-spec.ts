@@ -8,7 +8,7 @@ import { migrations } from '../src/migrations';
 describe('claiming jobs', () => {
   const database = useTestDatabase('training', migrations);
   const jobs = new JobsTypeorm();
-  const options = { owner: 'spec', leaseSeconds: 30, runningMax: 1, validatingMax: 5 };
+  const options = { owner: 'spec', leaseSeconds: 30, runningMax: 1, validatingMax: 5, mayTakeOver: true };
   const makeQueued = async (priority = 0) => {
     const spec = {} as FineTuneSpec;
     const rest = {
@@ -75,6 +75,19 @@ describe('claiming jobs', () => {
     expect(row?.seconds).toBeGreaterThan(0);
     expect(row?.seconds).toBeLessThanOrEqual(60);
     expect(await database.uow.run((tx) => jobs.claim(tx, options))).toBeUndefined();
+  });
+
+  it('leaves a running job whose lease ran out to its holder for as long as another one may not take over', async () => {
+    const job = await makeQueued();
+    await database.uow.run((tx) => jobs.claim(tx, options));
+    await database.uow.run((tx) => jobs.update(tx, job, { state: 'running' }));
+    await database.db.query("update jobs set lease_until = now() - interval '1 second'");
+    const claim = (owner: string, mayTakeOver: boolean) =>
+      database.uow.run((tx) => jobs.claim(tx, { ...options, owner, mayTakeOver }));
+    expect(await claim('other', false)).toBeUndefined();
+    expect(await claim('spec', false)).toMatchObject({ job: { id: job.id, leaseToken: '2' } });
+    await database.db.query("update jobs set lease_until = now() - interval '1 second'");
+    expect(await claim('other', true)).toMatchObject({ job: { id: job.id, leaseToken: '3' } });
   });
 
   it('tells without a claim whether one could find a job', async () => {

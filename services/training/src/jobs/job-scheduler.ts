@@ -21,6 +21,8 @@ export class JobScheduler {
   private loop: Promise<void> | undefined;
   private wakeUp: (() => void) | undefined;
   private isAwake = false;
+  /** Since when the database has answered, in monotonic milliseconds. */
+  private reachedMs: number | undefined;
   private readonly idle: IdlePause;
 
   constructor(
@@ -67,6 +69,7 @@ export class JobScheduler {
         for (let claim = await this.claim(); claim && !this.stopping.signal.aborted; claim = await this.claim())
           this.drive(claim);
       } catch (error) {
+        this.reachedMs = undefined;
         this.metrics.schedulerFailures.inc();
         this.logger.error({ err: error }, 'job queue not read');
       }
@@ -75,9 +78,14 @@ export class JobScheduler {
   }
 
   private async claim(): Promise<Claim | undefined> {
-    if (!(await this.jobs.anyDue(this.database))) return undefined;
+    const isDue = await this.jobs.anyDue(this.database);
+    this.reachedMs ??= this.clock.monotonicMs();
+    if (!isDue) return undefined;
     const { leaseSeconds, jobsRunningMax: runningMax, jobsValidatingMax: validatingMax } = this.settings;
-    const options = { owner: this.owner, leaseSeconds, runningMax, validatingMax };
+    // After an outage all leases have run out, and nobody is gone: each holder takes its own jobs up again, with the trainers that only
+    // it can see where processes do not share a host. What nobody has taken up after the length of a lease is another one's.
+    const mayTakeOver = this.clock.monotonicMs() - this.reachedMs >= leaseSeconds * 1000;
+    const options = { owner: this.owner, leaseSeconds, runningMax, validatingMax, mayTakeOver };
     return this.unitOfWork.run((tx) => this.jobs.claim(tx, options), { label: 'claim job' });
   }
 

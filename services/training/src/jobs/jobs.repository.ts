@@ -77,6 +77,8 @@ export interface ClaimOptions {
   leaseSeconds: number;
   runningMax: number;
   validatingMax: number;
+  /** Whether a running job of another holder whose lease ran out may be taken over; its own a holder may always take up again. */
+  mayTakeOver: boolean;
 }
 
 /** What a claim says: whose it is now, and whether the job was found in the middle of an attempt. */

@@ -131,7 +131,7 @@ export class JobsTypeorm extends JobHistoryTypeorm {
          from jobs where end_time is null
        ), due as (
          select workspace, id, state, lease_owner <> '' as taken_over from jobs, counts
-         where (state = 'running' and (lease_until is null or lease_until < now()))
+         where (state = 'running' and (lease_until is null or lease_until < now() and (lease_owner = $1 or $5)))
             or (state = 'validating' and (lease_until is null or lease_until < now()) and next_attempt_time <= now()
                 and counts.validating < $4)
             or (state = 'queued' and (lease_until is null or lease_until < now()) and next_attempt_time <= now()
@@ -140,7 +140,7 @@ export class JobsTypeorm extends JobHistoryTypeorm {
        )
        update jobs set lease_owner = $1, lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $2)
        from due where jobs.workspace = due.workspace and jobs.id = due.id returning jobs.*, due.taken_over`,
-      [options.owner, options.leaseSeconds, options.runningMax, options.validatingMax],
+      [options.owner, options.leaseSeconds, options.runningMax, options.validatingMax, options.mayTakeOver],
     );
     return row && { job: toJob(row), takenOver: row.taken_over };
   }

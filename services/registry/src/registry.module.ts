@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { AliasesHttp } from './aliases/aliases.http';
 import { AliasesRepository } from './aliases/aliases.repository';
 import { AliasesTypeorm } from './aliases/aliases.typeorm';
+import { CarryAliases } from './aliases/carry-aliases';
 import { DeleteAlias } from './aliases/delete-alias';
 import { MoveAlias } from './aliases/move-alias';
 import { ReadAliases } from './aliases/read-aliases';
@@ -91,7 +92,7 @@ const models = [
   FindVersions,
   BrowseModels,
 ];
-const aliases = [MoveAlias, SetAlias, DeleteAlias, SetAliasPolicy, ReadAliases];
+const aliases = [MoveAlias, SetAlias, DeleteAlias, CarryAliases, SetAliasPolicy, ReadAliases];
 const approvals = [
   RequestAliasMove,
   OpenApproval,

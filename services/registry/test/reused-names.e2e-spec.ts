@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Database } from '#libs/persistence';
 import type { TestService } from '#libs/testing';
-import { HttpCaller, startRegistry } from './harness';
+import { Events, HttpCaller, outboxOf, startRegistry } from './harness';
 
 jest.setTimeout(30_000);
 
@@ -56,8 +56,9 @@ describe('a name that an earlier model had', () => {
     await ask('POST', 'registered-models/rename', { name: 'first', new_name: 'taken' });
     await ask('POST', 'model-versions/create', { name: 'taken', source: 's3://bucket/2' });
     await make('first', 1);
-    expect(await numbersOf('taken')).toEqual(upTo(5 + 1));
-    expect(await numbersOf('first')).toEqual(upTo(2 + 2));
+    // The alias left the one name for the other.
+    expect(await numbersOf('first')).toEqual(upTo(2 + 1 + 2));
+    expect(await numbersOf('taken')).toEqual(upTo(5 + 1 + 1));
   });
 
   it('goes on with them when it is made anew while the delete is under way', async () => {
@@ -71,5 +72,37 @@ describe('a name that an earlier model had', () => {
     ]);
     await ask('POST', 'model-versions/create', { name: 'raced', source: 's3://bucket/1' });
     expect(await numbersOf('raced')).toEqual(upTo(2 + 1 + 1));
+  });
+});
+
+describe('a rename', () => {
+  let service: TestService;
+  let http: HttpCaller;
+
+  beforeAll(async () => {
+    service = await startRegistry();
+    http = new HttpCaller(service.baseUrl);
+    await http.mlflow('POST', 'registered-models/create', { name: 'old' });
+    await http.mlflow('POST', 'model-versions/create', { name: 'old', source: 's3://bucket/1' });
+    await http.mlflow('POST', 'registered-models/alias', { name: 'old', alias: 'champion', version: '1' });
+  }, 60_000);
+  afterAll(() => service.close());
+
+  const rename = (name: string, newName: string) => http.mlflow('POST', 'registered-models/rename', { name, new_name: newName });
+
+  it('tells who follows an alias under the old name that it is gone, and who does under the new one where it points', async () => {
+    expect((await rename('old', 'new')).status).toBe(200);
+    const deleted = await outboxOf(service, Events.AliasDeleted.type);
+    expect(deleted.map(({ payload }) => payload)).toMatchObject([{ modelName: 'old', alias: 'champion', fromVersion: 1 }]);
+    const moved = await outboxOf(service, Events.AliasMoved.type);
+    expect(moved.at(-1)?.payload).toMatchObject({ modelName: 'new', alias: 'champion', toVersion: 1 });
+  });
+
+  it('is refused while an alias is protected: another model could take its place under the old name', async () => {
+    await http.call('PUT', '/api/v1/models/new/aliases/champion/policy', { approvalsRequired: 1 });
+    const refused = await rename('new', 'newer');
+    expect(refused).toMatchObject({ status: 403, body: { error_code: 'PERMISSION_DENIED' } });
+    expect((await http.get('/api/v1/models/new/aliases/champion')).status).toBe(200);
+    expect(await outboxOf(service, Events.AliasDeleted.type)).toHaveLength(1);
   });
 });

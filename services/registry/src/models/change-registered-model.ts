@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { type Transaction, UnitOfWork } from '#libs/persistence';
+import { CarryAliases } from '../aliases/carry-aliases';
 import { DeleteAlias } from '../aliases/delete-alias';
 import { CloseApprovals } from '../approvals/close-approvals';
 import { AuditLog } from '../audit/audit.repository';
@@ -19,7 +20,7 @@ export type ModelChange =
   | { kind: 'set-tag'; tag: Tag }
   | { kind: 'delete-tag'; key: string };
 
-/** Describes, renames, deletes or tags a registered model. One with a protected alias cannot be deleted. */
+/** Describes, renames, deletes or tags a registered model. One with a protected alias cannot be renamed or deleted. */
 @Injectable()
 export class ChangeRegisteredModel {
   constructor(
@@ -27,6 +28,7 @@ export class ChangeRegisteredModel {
     private readonly models: ModelsRepository,
     private readonly audit: AuditLog,
     private readonly deleteAlias: DeleteAlias,
+    private readonly carryAliases: CarryAliases,
     private readonly closeApprovals: CloseApprovals,
   ) {}
 
@@ -63,7 +65,9 @@ export class ChangeRegisteredModel {
         };
       case 'rename':
         checkModelName(change.name, 'new_name');
+        if (change.name !== name) await this.carryAliases.leave(tx, caller, model);
         await this.models.rename(tx, workspace, name, change.name);
+        if (change.name !== name) await this.carryAliases.arrive(tx, caller, model, change.name);
         return { action: 'model.renamed', before: { name }, after: { name: change.name } };
       case 'delete':
         for (const { alias } of model.aliases) await this.deleteAlias.execute(tx, caller, { modelName: name, alias });

@@ -16,11 +16,16 @@ const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const IS_KIND: Record<KeyKind, (key: unknown) => boolean> = {
   text: (key) => typeof key === 'string' && !/\p{Surrogate}/u.test(key) && !key.includes('\0'),
   // Drivers give bigint as text.
-  integer: (key) => Number.isSafeInteger(key) || (typeof key === 'string' && /^-?\d{1,18}$/.test(key)),
+  integer: (key) => Number.isSafeInteger(key) || (typeof key === 'string' && /^-?\d{1,19}$/.test(key) && isBigint(key)),
   number: (key) => typeof key === 'number',
   time: (key) => typeof key === 'string' && TIME.test(key) && !Number.isNaN(Date.parse(key.slice(0, 10))),
   uuid: (key) => typeof key === 'string' && UUID.test(key),
 };
+
+/** Within what a bigint of Postgres holds. */
+function isBigint(digits: string): boolean {
+  return BigInt.asIntN(64, BigInt(digits)) === BigInt(digits);
+}
 
 /**
  * An opaque token for "the rows after these keys". `filter` is whatever else shaped the list, its name and workspace included: a

@@ -4,9 +4,12 @@ import { parse, type CsvError } from 'csv-parse';
 import { invalidFields } from '#libs/errors';
 import { printableSample, type SourceRow } from './source-row';
 
-interface CsvItem {
-  row?: SourceRow;
+interface CsvRecord {
+  record: string[];
+  info: { lines: number };
 }
+/** What comes out of the parser: a record, or the fault of one that it skipped, in the order of the file. */
+type CsvItem = CsvRecord | Required<Pick<SourceRow, 'line' | 'fault'>>;
 
 /**
  * Reads CSV (RFC 4180, UTF-8, a header line). Values stay text: what looks like a number may be a code with leading zeros.
@@ -14,7 +17,6 @@ interface CsvItem {
  * Throws INVALID_ARGUMENT when the header is missing or names a column twice.
  */
 export async function* readCsv(source: AsyncIterable<Buffer>, lineBytesMax: number): AsyncGenerator<SourceRow> {
-  const skipped: SourceRow[] = [];
   const parser = parse({
     bom: true,
     columns: false,
@@ -24,27 +26,20 @@ export async function* readCsv(source: AsyncIterable<Buffer>, lineBytesMax: numb
     info: true,
     raw: false,
     skip_records_with_error: true,
+    // Through the parser itself: aside they would pile up without a bound in a file of which no record is good.
     on_skip: (error?: CsvError, raw?: string) => {
-      skipped.push(faultOf(error, raw));
+      parser.push(faultOf(error, raw));
       return undefined;
     },
   });
   pipeline(Readable.from(source), parser, () => undefined); // an error of the source ends the iteration below
   let header: string[] | undefined;
-  for await (const item of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-    yield* drain(skipped);
-    if (!header) {
-      header = readHeader(item.record);
-      continue;
-    }
-    yield toRow(header, item.record, item.info.lines).row as SourceRow;
+  for await (const item of parser as AsyncIterable<CsvItem>) {
+    if ('fault' in item) yield item;
+    else if (header) yield toRow(header, item.record, item.info.lines);
+    else header = readHeader(item.record);
   }
-  yield* drain(skipped);
   if (!header) throw invalidFields({ field: 'body', message: 'a CSV file needs a header line' });
-}
-
-function* drain(skipped: SourceRow[]): Generator<SourceRow> {
-  while (skipped.length > 0) yield skipped.shift() as SourceRow;
 }
 
 function readHeader(record: string[]): string[] {
@@ -57,26 +52,26 @@ function readHeader(record: string[]): string[] {
   return record;
 }
 
-function toRow(header: string[], record: string[], line: number): CsvItem {
+function toRow(header: string[], record: string[], line: number): SourceRow {
   const sample = printableSample(record.join(','));
   if (record.length !== header.length) {
     const detail = `${record.length} fields, but the header has ${header.length}`;
-    return { row: { line, fault: { reason: 'column_count', detail, sample } } };
+    return { line, fault: { reason: 'column_count', detail, sample } };
   }
   const broken = record.findIndex((value) => value.includes('\uFFFD') || value.includes('\u0000'));
   if (broken >= 0) {
     const reason = record[broken].includes('\u0000') ? 'nul_byte' : 'invalid_utf8';
-    return { row: { line, fault: { reason, detail: `column ${JSON.stringify(header[broken])}`, sample } } };
+    return { line, fault: { reason, detail: `column ${JSON.stringify(header[broken])}`, sample } };
   }
   // A null prototype: a column named __proto__ is data like any other.
   const value = Object.assign(
     Object.create(null) as Record<string, unknown>,
     Object.fromEntries(header.map((name, i) => [name, record[i]])),
   );
-  return { row: { line, json: JSON.stringify(value), value } };
+  return { line, json: JSON.stringify(value), value };
 }
 
-function faultOf(error: CsvError | undefined, raw: string | undefined): SourceRow {
+function faultOf(error: CsvError | undefined, raw: string | undefined): CsvItem {
   const line = Number((error as { lines?: number } | undefined)?.lines ?? 0);
   const tooLong = error?.code === 'CSV_MAX_RECORD_SIZE';
   return {

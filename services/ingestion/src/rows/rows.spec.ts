@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Readable } from 'node:stream';
 import { holdsNul, JSON_DEPTH_MAX, scanJson } from './check-json';
+import { readCsv } from './read-csv';
 import { readJsonLine } from './read-jsonl';
 import { identifyRow, RowIdPrefix, rowIdOf, rowIdPrefix } from './row-identity';
 import type { SourceRow } from './source-row';
@@ -81,6 +83,37 @@ describe('readJsonLine and identifyRow', () => {
       rowId: expect.stringMatching(/^[0-9a-f]{12}-4$/),
       json: expect.stringMatching(/^\{"_row_id":"[0-9a-f]{12}-4","n":9007199254740993\}$/),
     });
+  });
+});
+
+describe('readCsv', () => {
+  it('keeps the order of good and broken records', async () => {
+    const source = Buffer.from('a,b\n1,2\nx"y,2\n3,4\nx"y,1\nx"y,3\n5,6\nx"y,4');
+    const rows: SourceRow[] = [];
+    for await (const row of readCsv(Readable.from([source]), 2048)) rows.push(row);
+    expect(rows.map((row) => row.fault?.reason ?? row.json)).toEqual([
+      '{"a":"1","b":"2"}',
+      'invalid_csv',
+      '{"a":"3","b":"4"}',
+      'invalid_csv',
+      'invalid_csv',
+      '{"a":"5","b":"6"}',
+      'invalid_csv',
+    ]);
+    expect(rows.map((row) => row.line)).toEqual([2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('gives the faults of a file without one good record as they come, not all at its end', async () => {
+    let pieces = 0;
+    function* broken(): Generator<Buffer> {
+      yield Buffer.from('a,b\n');
+      for (; pieces < 200; pieces += 1) yield Buffer.from('x"y,1\n'.repeat(200));
+    }
+    for await (const row of readCsv(Readable.from(broken()), 2048)) {
+      expect(row.fault?.reason).toBe('invalid_csv');
+      break;
+    }
+    expect(pieces).toBeLessThan(20);
   });
 });
 

@@ -65,4 +65,11 @@ describe('selectFeedbackRows', () => {
     );
     expect(selectFeedbackRows([...items].reverse(), 3)).toEqual(selectFeedbackRows(items, 3));
   });
+
+  it('counts a text on which everybody has an opinion', () => {
+    const items = Array.from({ length: 100_000 }, (_, i) =>
+      feedback({ raterHash: `r${i}`, inputText: 'hello', correction: i % 3 === 0 ? 'greeting' : 'other' }),
+    );
+    expect(selectFeedbackRows(items, 3).rows).toMatchObject([{ label: 'other', votes: 66_666 }]);
+  });
 });

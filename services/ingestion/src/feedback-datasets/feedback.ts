@@ -58,12 +58,13 @@ export function selectFeedbackRows(feedback: readonly Feedback[], rowsPerRaterMa
   };
   const newestFirst = [...feedback].sort((a, b) => b.occurredTime.getTime() - a.occurredTime.getTime() || (a.id < b.id ? -1 : 1));
   const opinions = newestFirst.flatMap((item) => toOpinion(item, leaveOut));
-  const byText = new Map<string, Opinion[]>();
+  // By rater: a text that everybody asks about may have all of the feedback.
+  const byText = new Map<string, Map<string, Opinion>>();
   const rowsOfRater = new Map<string, number>();
   for (const opinion of opinions) {
     const key = normalise(opinion.feedback.inputText);
-    const group = byText.get(key) ?? [];
-    if (group.some((other) => other.feedback.raterHash === opinion.feedback.raterHash)) {
+    const group = byText.get(key) ?? new Map<string, Opinion>();
+    if (group.has(opinion.feedback.raterHash)) {
       leaveOut('same_opinion');
       continue;
     }
@@ -73,9 +74,11 @@ export function selectFeedbackRows(feedback: readonly Feedback[], rowsPerRaterMa
       continue;
     }
     rowsOfRater.set(opinion.feedback.raterHash, used + 1);
-    byText.set(key, [...group, opinion]);
+    byText.set(key, group.set(opinion.feedback.raterHash, opinion));
   }
-  const rows = [...byText.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, group]) => vote(group, leaveOut));
+  const rows = [...byText.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, group]) => vote([...group.values()], leaveOut));
   return { rows, leftOut };
 }
 
@@ -94,7 +97,11 @@ function toOpinion(feedback: Feedback, leaveOut: (reason: LeftOutReason) => void
 
 function vote(group: Opinion[], leaveOut: (reason: LeftOutReason, count?: number) => void): FeedbackRow[] {
   const byLabel = new Map<string, Opinion[]>();
-  for (const opinion of group) byLabel.set(opinion.label, [...(byLabel.get(opinion.label) ?? []), opinion]);
+  for (const opinion of group) {
+    const same = byLabel.get(opinion.label);
+    if (same) same.push(opinion);
+    else byLabel.set(opinion.label, [opinion]);
+  }
   const ranked = [...byLabel.values()].sort((a, b) => b.length - a.length);
   if (ranked.length > 1 && ranked[0].length === ranked[1].length) {
     leaveOut('tie', group.length);

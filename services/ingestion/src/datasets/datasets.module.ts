@@ -9,6 +9,7 @@ import { ExportDatasetVersion } from '../rows/export-dataset-version';
 import { ListLines } from '../rows/list-lines';
 import { CommitVersion } from '../uploads/commit-version';
 import { IngestionMetrics } from '../uploads/ingestion.metrics';
+import { RemoveOldUploadFiles } from '../uploads/remove-old-upload-files';
 import { UploadDataset } from '../uploads/upload-dataset';
 import { UploadTools } from '../uploads/upload-tools';
 import { CreateDataset } from './create-dataset';
@@ -35,6 +36,7 @@ import { TagDatasetVersion } from './tag-dataset-version';
     CommitVersion,
     UploadTools,
     UploadDataset,
+    RemoveOldUploadFiles,
     CreateDataset,
     GetDataset,
     ListDatasets,

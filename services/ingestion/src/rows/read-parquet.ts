@@ -9,13 +9,16 @@ import { type AppError, invalidFields } from '#libs/errors';
 import { holdsNul, scanJson } from './check-json';
 import { printableSample, type SourceRow } from './source-row';
 
+/** How the names of the folders begin in which uploads are kept while they are read. */
+export const UPLOAD_FOLDER_PREFIX = 'parquet-';
+
 /**
  * Reads Parquet through DuckDB. A Parquet file is read from its end, so the bytes are kept in a temporary file first and
  * removed afterwards. Rows come as JSON text made by DuckDB: 64-bit integers keep all their digits.
  * Throws INVALID_ARGUMENT for bytes that are no Parquet file, and for one of which only some rows can be read.
  */
 export async function* readParquet(source: AsyncIterable<Buffer>, workDirectory: string): AsyncGenerator<SourceRow> {
-  const folder = await mkdtemp(join(workDirectory, 'parquet-'));
+  const folder = await mkdtemp(join(workDirectory, UPLOAD_FOLDER_PREFIX));
   const file = join(folder, 'upload.parquet');
   let instance: DuckDBInstance | undefined;
   try {

@@ -6,7 +6,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { newId } from '#libs/clock';
 import { assertDigest, type BlobSource, BlobStore, type StoredBlob } from './blob-store';
 import { spool } from './spool';
-import { StorageErrors } from './storage.errors';
+import { StorageErrors, translateDisk } from './storage.errors';
 import { verifyStream } from './verify-stream';
 
 /**
@@ -123,8 +123,7 @@ async function syncFolder(path: string): Promise<void> {
 
 function translate(error: unknown, sha256?: string): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  if (syscall === undefined) return error;
-  if (code === 'ENOENT' && sha256) return StorageErrors.NOT_FOUND(`blob ${sha256} not found`, { sha256 });
-  if (code === 'ENOSPC' || code === 'EDQUOT') return StorageErrors.DISK_FULL('no space is left for blobs', undefined, error);
-  return StorageErrors.UNAVAILABLE('the blob folder cannot be used', { reason: code }, error);
+  if (syscall !== undefined && code === 'ENOENT' && sha256)
+    return StorageErrors.NOT_FOUND(`blob ${sha256} not found`, { sha256 });
+  return translateDisk(error, 'the blob folder cannot be used');
 }

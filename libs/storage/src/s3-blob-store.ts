@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { DeleteObjectCommand, GetObjectCommand, HeadBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { newId } from '#libs/clock';
 import { assertDigest, type BlobSource, BlobStore, type StoredBlob } from './blob-store';
 import { spool } from './spool';
-import { StorageErrors } from './storage.errors';
+import { StorageErrors, translateDisk } from './storage.errors';
 import { verifyStream } from './verify-stream';
 
 export interface S3Options {
@@ -31,7 +30,6 @@ const PART_BYTES = 8 * 1024 * 1024;
  */
 export class S3BlobStore extends BlobStore {
   private readonly client: S3Client;
-  private spoolFolder?: Promise<string>;
 
   constructor(private readonly options: S3Options) {
     super();
@@ -45,19 +43,14 @@ export class S3BlobStore extends BlobStore {
   }
 
   async put(source: BlobSource): Promise<StoredBlob> {
-    this.spoolFolder ??= mkdtemp(join(tmpdir(), 'millrace-s3-'));
-    const path = join(await this.spoolFolder, newId());
-    const stored = await spool(source, path);
+    // A folder for each: one that is kept may be cleaned away, and one that could not be made would be missing for good.
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-s3-')).catch((error: unknown) => {
+      throw translateDisk(error, 'the folder for temporary files cannot be used');
+    });
     try {
-      if (await this.hasBytes(stored)) return stored;
-      const body = createReadStream(path, { highWaterMark: 1024 * 1024 });
-      const params = { Bucket: this.options.bucket, Key: this.keyOf(stored.sha256), Body: body, ContentLength: stored.bytes };
-      await new Upload({ client: this.client, params, partSize: PART_BYTES, queueSize: 4, leavePartsOnError: false }).done();
-      return stored;
-    } catch (error) {
-      throw translate(error, stored.sha256);
+      return await this.upload(source, join(folder, 'blob'));
     } finally {
-      await rm(path, { force: true });
+      await rm(folder, { recursive: true, force: true });
     }
   }
 
@@ -110,7 +103,21 @@ export class S3BlobStore extends BlobStore {
 
   async close(): Promise<void> {
     this.client.destroy();
-    if (this.spoolFolder) await rm(await this.spoolFolder, { recursive: true, force: true });
+  }
+
+  private async upload(source: BlobSource, path: string): Promise<StoredBlob> {
+    const stored = await spool(source, path).catch((error: unknown) => {
+      throw translateDisk(error, 'the folder for temporary files cannot be used');
+    });
+    try {
+      if (await this.hasBytes(stored)) return stored;
+      const body = createReadStream(path, { highWaterMark: 1024 * 1024 });
+      const params = { Bucket: this.options.bucket, Key: this.keyOf(stored.sha256), Body: body, ContentLength: stored.bytes };
+      await new Upload({ client: this.client, params, partSize: PART_BYTES, queueSize: 4, leavePartsOnError: false }).done();
+      return stored;
+    } catch (error) {
+      throw translate(error, stored.sha256);
+    }
   }
 
   private async hasBytes(stored: StoredBlob): Promise<boolean> {

@@ -14,3 +14,11 @@ export const StorageErrors = defineErrors('STORAGE', {
   DISK_FULL: { kind: 'exhausted', retry: 'later', help: 'No space is left for blobs.' },
   UNAVAILABLE: { kind: 'unavailable', retry: 'later', help: 'The blob store does not answer.' },
 });
+
+/** What the file system said, as a code that tells to come later; anything else as it is. */
+export function translateDisk(error: unknown, message: string): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return StorageErrors.DISK_FULL('no space is left for blobs', undefined, error);
+  return StorageErrors.UNAVAILABLE(message, { reason: code }, error);
+}

@@ -287,7 +287,7 @@ describe('bad input to uploads', () => {
       seen.push(...page.rows.map(({ json }) => (JSON.parse(json) as { n: number }).n));
       pageToken = page.nextPageToken;
     }
-    expect(sizes).toEqual([4, 4, 4]);
+    expect(sizes).toEqual([2, 2, 2, 2, 2, 2]);
     expect(seen).toEqual(Array.from({ length: 12 }, (_, n) => n));
   });
 

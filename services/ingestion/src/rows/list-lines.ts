@@ -8,8 +8,8 @@ import { GetDatasetVersion } from '../datasets/get-dataset-version';
 import type { Page, PageInput } from '../datasets/page';
 import { readChunkedLines } from './row-chunks';
 
-/** A row may have a megabyte and a page a thousand rows: one answer must fit into a message, and many into memory. */
-const PAGE_CHARACTERS_MAX = 4 * 1024 * 1024;
+/** A row may have a megabyte and a page a thousand rows: one answer must fit into memory, and into the 4 MiB that gRPC clients take by default. */
+const PAGE_CHARACTERS_MAX = 2 * 1024 * 1024;
 
 /** A stored line and its position. */
 export interface StoredLine {

@@ -7,12 +7,12 @@ import { ChildProcessExecutor } from '../src/executors/child-process-executor';
 import { AttemptProgress } from '../src/jobs/attempt-progress';
 import type { ExecutorHandle } from '../src/jobs/job';
 
-// Takes the attempt as a trainer does, then waits for SIGTERM; "deaf" ignores it.
+// Takes the attempt as a trainer does, last of all: a spec that finds it taken may end it at once. Then waits for SIGTERM; "deaf" ignores it.
 const worker = `
   const [, folder, token, mode] = [0, process.argv[2], process.argv[3], process.argv[1]];
-  require('node:fs').writeFileSync(folder + '/process.json', JSON.stringify({ pid: process.pid, attemptToken: token }));
   console.error('secrets: ' + (process.env.DATABASE_URL ?? 'none'));
   if (mode === 'deaf') process.on('SIGTERM', () => {});
+  require('node:fs').writeFileSync(folder + '/process.json', JSON.stringify({ pid: process.pid, attemptToken: token }));
   setInterval(() => {}, 1000);
 `;
 

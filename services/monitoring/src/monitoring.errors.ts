@@ -8,6 +8,7 @@ export const MonitoringErrors = defineErrors('MONITORING', {
     retry: 'never',
     help: 'A monitor or webhook with this name exists in the workspace.',
   },
+  TOO_MANY_WEBHOOKS: { kind: 'precondition', retry: 'never', help: 'A workspace has at most 100 webhooks; delete one first.' },
   REFERENCE_TOO_SMALL: { kind: 'invalid', retry: 'never', help: 'A drift monitor needs at least 50 reference rows.' },
   PROPOSAL_RESOLVED: { kind: 'precondition', retry: 'never', help: 'The proposal was resolved already.' },
   RATER_NOT_QUARANTINED: { kind: 'precondition', retry: 'never', help: 'Only a quarantined rater can be released.' },

@@ -58,6 +58,19 @@ describe('watching an endpoint', () => {
     ).toContain('referenceRows[0].anser');
   });
 
+  it('has room for a hundred webhooks, each of which gets the alerts', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, (_, n) =>
+        harness.call('POST', '/api/v1/webhooks', { name: `w${n}`, url: receiver.url }, 'crowded'),
+      ),
+    );
+    const refused = answers.filter(({ status }) => status !== 201);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every(({ status, body }) => status === 412 && body.code === 'MONITORING.TOO_MANY_WEBHOOKS')).toBe(true);
+    const last = await harness.call('POST', '/api/v1/webhooks', { name: 'one-more', url: receiver.url }, 'crowded');
+    expect(last.body.code).toBe('MONITORING.TOO_MANY_WEBHOOKS');
+  });
+
   it('collects a reference, stays quiet on the same traffic, fires on drift with direction, size and rows; the webhook gets it', async () => {
     const config = { evaluateSeconds: 1, referenceCount: 300, windowCount: 200, windowMin: 150, falseAlarmsPerWeek: 1 };
     const created = await harness.call('POST', '/api/v1/monitors', {

@@ -48,9 +48,12 @@ export interface DeliveryClaim {
   leaseSeconds: number;
 }
 
+/** Of a workspace: each alert is delivered to all of them. */
+export const WEBHOOKS_MAX = 100;
+
 /** Times are the database's: replicas with different clocks claim the same rows. */
 export abstract class WebhooksRepository {
-  /** Throws MONITORING.MONITOR_NAME_TAKEN. */
+  /** Throws MONITORING.MONITOR_NAME_TAKEN or TOO_MANY_WEBHOOKS. */
   abstract insert(db: Queryable, webhook: Webhook): Promise<void>;
   abstract list(db: Queryable, workspace: string): Promise<Webhook[]>;
   /** False when there is none. */

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { isUniqueViolation, type Queryable } from '#libs/persistence';
 import { MonitoringErrors } from '../monitoring.errors';
 import {
+  WEBHOOKS_MAX,
   WebhooksRepository,
   type Delivery,
   type DeliveryClaim,
@@ -23,18 +24,21 @@ function toDelivery(row: DeliveryRow): Delivery {
 
 @Injectable()
 export class TypeormWebhooks extends WebhooksRepository {
-  async insert(db: Queryable, webhook: Webhook): Promise<void> {
+  // Two at once may both find the last place free: the bound is there to be far below what a list gives, not to be exact.
+  async insert(db: Queryable, { workspace, id, name, url, sendResolved }: Webhook): Promise<void> {
     try {
-      await db.query('insert into webhooks (workspace, id, name, url, send_resolved) values ($1, $2, $3, $4, $5)', [
-        webhook.workspace,
-        webhook.id,
-        webhook.name,
-        webhook.url,
-        webhook.sendResolved,
-      ]);
+      const inserted = await db.query(
+        `insert into webhooks (workspace, id, name, url, send_resolved) select $1, $2, $3, $4, $5
+         where (select count(*) from webhooks where workspace = $1) < $6 returning 1`,
+        [workspace, id, name, url, sendResolved, WEBHOOKS_MAX],
+      );
+      if (inserted.length === 0)
+        throw MonitoringErrors.TOO_MANY_WEBHOOKS(`the workspace has ${WEBHOOKS_MAX} webhooks already`, {
+          webhooksMax: WEBHOOKS_MAX,
+        });
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      throw MonitoringErrors.MONITOR_NAME_TAKEN(`a webhook named ${webhook.name} exists`, { field: 'name' }, error);
+      throw MonitoringErrors.MONITOR_NAME_TAKEN(`a webhook named ${name} exists`, { field: 'name' }, error);
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Kernel } from './kernel';
+import { valuesOf } from './row-values';
 import type { SimBackend } from './sim-backend';
 import type { Backend, SimPostgres } from './sql/server';
 import type { Row, Tx } from './sql/store';
@@ -32,8 +33,7 @@ export class IntentWatch {
   }
 
   private lookAt(row: Row, writer?: object): void {
-    const values = row.versions.at(-1)?.values ?? [];
-    const value = (name: string): unknown => values[row.table.columnIndex(name)];
+    const value = valuesOf(row);
     const before = this.seen.get(row.id);
     const id = value('id') as string;
     const state = value('state') as string;

@@ -10,11 +10,12 @@ import type { EndpointTransitions } from '../../services/gateway/src/rollouts/en
 import type { RoutingStore } from '../../services/gateway/src/routing/routing-store';
 import type { Fault, Plan } from './faults';
 import { IntentWatch } from './intent-watch';
-import { Kernel, SimProcess } from './kernel';
-import { runToRest } from './run-to-rest';
+import type { SimProcess } from './kernel';
+import { LeaseWorld } from './lease-world';
+import { nothing, silentFigures, silentLogger } from './silent';
 import { SimBackend, SimModelBackend } from './sim-backend';
 import { SimConnections } from './sim-driver';
-import { SimPostgres } from './sql/server';
+import type { SimPostgres } from './sql/server';
 import type { Schemas, SqlTwist } from './schemas';
 
 const WORKSPACE = 'w';
@@ -23,11 +24,6 @@ const BACKEND = 'http://backend';
 const LEASE_SECONDS = 10;
 const POLL_MS = 1_000;
 const CHECK_POLLS = 5;
-const HEAL_MS = 60_000;
-const QUIET_MS = 240_000;
-
-const nothing = (): void => undefined;
-const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** One replica of the gateway, as far as it turns intents into loaded models. */
 class Replica {
@@ -48,8 +44,8 @@ class Replica {
       database: new PgDatabase(connections),
       unitOfWork: this.unitOfWork,
       settings: { deploymentLeaseSeconds: LEASE_SECONDS },
-      logger,
-      metrics: { deploymentTasks: { inc: nothing } },
+      logger: silentLogger,
+      metrics: silentFigures,
     } as unknown as DeploymentInfrastructure;
     const endpoints = { lockWaiting: async () => [] } as unknown as EndpointsRepository;
     const routing = { changed: async () => undefined } as unknown as RoutingStore;
@@ -92,48 +88,32 @@ class Replica {
 const digestOf = (version: number): string => `sha256:${version}`;
 
 /** One schedule of intents: replicas of the gateway, a database, a model server, somebody who changes their mind, and faults. */
-export class IntentsWorld {
-  private readonly kernel: Kernel;
-  private readonly db: SimPostgres;
+export class IntentsWorld extends LeaseWorld<Replica> {
+  protected readonly watch: IntentWatch;
+  protected readonly quietMs = 240_000;
   private readonly backend = new SimBackend();
-  private readonly watch: IntentWatch;
-  private readonly replicas: (Replica | undefined)[] = [];
   private readonly wishes: number[];
   private answered = 0;
 
-  constructor(
-    private readonly plan: Plan,
-    schemas: Schemas,
-    twist: SqlTwist = {},
-  ) {
-    this.kernel = new Kernel(plan.seed);
-    this.db = new SimPostgres(this.kernel, 'db', schemas.intents, twist.sql);
+  constructor(plan: Plan, schemas: Schemas, twist: SqlTwist = {}) {
+    super(plan, schemas.intents, twist);
     this.watch = new IntentWatch(this.db, this.backend, this.kernel);
     this.wishes = Array.from({ length: plan.changes }, () => 1 + Math.floor(this.kernel.random() * 3));
   }
 
-  async run(): Promise<string[]> {
-    const { kernel } = this;
-    for (let i = 0; i < this.plan.processes; i += 1) this.startReplica(i);
-    for (const fault of this.plan.faults) this.arm(fault);
-    kernel.after(100, () => this.ask());
-    const wrong = await runToRest(kernel, { healMs: HEAL_MS, quietMs: QUIET_MS, check: () => this.unfinished() });
-    for (const replica of this.replicas) replica?.process.kill();
-    return [...this.watch.violations, ...wrong];
+  protected open(process: SimProcess): Replica {
+    return new Replica(process, this.db, this.backend);
   }
 
-  private startReplica(index: number): void {
-    const replica = new Replica(new SimProcess(this.kernel, `p${index}`), this.db, this.backend);
-    this.replicas[index] = replica;
-    replica.start();
+  protected begin(): void {
+    this.kernel.after(100, () => this.ask());
   }
 
   /** The next wish, asked of any replica until it says yes; then, after a while, the one after it. */
   private ask(): void {
     if (this.answered >= this.wishes.length) return;
     const { kernel } = this;
-    const living = this.replicas.filter((replica) => replica?.process.alive);
-    const replica = living[Math.floor(kernel.random() * living.length)];
+    const replica = this.anyReplica();
     let settled = false;
     const settle = (done: boolean): void => {
       if (settled) return;
@@ -150,7 +130,7 @@ export class IntentsWorld {
   }
 
   /** What must hold in the end: the last wish is served, nothing else is wanted, no row waits. */
-  private unfinished(): string[] {
+  protected unfinished(): string[] {
     if (this.answered < this.wishes.length) return [`wish ${this.answered} was never answered`];
     const last = this.wishes[this.wishes.length - 1];
     const rows = this.db.dump('deployments');
@@ -165,28 +145,9 @@ export class IntentsWorld {
     });
   }
 
-  private arm(fault: Fault): void {
-    const process = 'process' in fault ? this.replicas[fault.process]?.process : undefined;
-    if (fault.kind === 'crash' && process) {
-      process.dieAtCall = { call: fault.atCall, before: fault.before };
-      process.onDeath.push(() => {
-        this.replicas[fault.process] = undefined;
-        this.kernel.after(fault.awayMs, () => this.startReplica(fault.process));
-      });
-    } else if (fault.kind === 'lose-answer') process?.loseAnswers.add(fault.atCall);
-    else if (fault.kind === 'lose-commit') process?.loseCommits.add(fault.nth);
-    else if ('atMs' in fault) this.kernel.after(fault.atMs, () => this.strike(fault));
-  }
-
   /** Faults of a broker hit the model server here: it is what the replicas talk to beside the database. */
-  private strike(fault: Fault): void {
-    const process = 'process' in fault ? this.replicas[fault.process]?.process : undefined;
-    if (fault.kind === 'freeze') process?.freeze(fault.forMs);
-    else if (fault.kind === 'cut') process?.cutFrom(fault.server === 'db' ? 'db' : 'backend', fault.forMs);
-    else if (fault.kind === 'clock') process?.jumpWall(fault.byMs);
-    else if (fault.kind === 'database-clock') this.db.jumpWall(fault.byMs);
-    else if (fault.kind === 'database-crash') this.db.crash(Math.min(fault.forMs, 12_000));
-    else if (fault.kind === 'end-session') this.db.terminateOne();
+  protected strikePeer(fault: Fault, process?: SimProcess): void {
+    if (fault.kind === 'cut') process?.cutFrom(fault.server === 'db' ? 'db' : 'backend', fault.forMs);
     else if (fault.kind === 'broker-away') this.backend.awayUntilMs = this.kernel.nowMs + fault.forMs;
     else if (fault.kind === 'duplicate' || fault.kind === 'rebalance') this.backend.held.clear(); // it was started anew
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { valuesOf } from './row-values';
 import type { Backend, SimPostgres } from './sql/server';
 import type { Row, Tx } from './sql/store';
 
@@ -43,9 +44,4 @@ export class JobWatch {
     if (this.jobs.get(id)?.holder !== writer)
       this.violations.push(`something was written to ${row.table.name} for job ${id} by a replica that had lost it`);
   }
-}
-
-function valuesOf(row: Row): (name: string) => unknown {
-  const values = row.versions.at(-1)?.values ?? [];
-  return (name) => values[row.table.columnIndex(name)];
 }

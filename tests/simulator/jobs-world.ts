@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CommonErrors, type AppError } from '#libs/errors';
-import type { Logger, ShutdownSequence } from '#libs/observability';
+import type { ShutdownSequence } from '#libs/observability';
 import { PgDatabase, PgUnitOfWork, type Transaction, type UnitOfWork } from '#libs/persistence';
 import type { DataPrepSettings } from '../../services/data-prep/src/config';
 import type { DataPrepMetrics } from '../../services/data-prep/src/jobs/data-prep.metrics';
@@ -9,15 +9,14 @@ import { JobRunner } from '../../services/data-prep/src/jobs/job-runner';
 import { TypeormJobsRepository } from '../../services/data-prep/src/jobs/jobs.typeorm';
 import type { Fault, Plan } from './faults';
 import { JobWatch } from './job-watch';
-import { Kernel, SimProcess } from './kernel';
-import { runToRest } from './run-to-rest';
+import type { SimProcess } from './kernel';
+import { LeaseWorld } from './lease-world';
+import { nothing, silentLogger } from './silent';
 import { SimConnections } from './sim-driver';
-import { SimPostgres } from './sql/server';
+import type { SimPostgres } from './sql/server';
 import type { Schemas, SqlTwist } from './schemas';
 
 const WORKSPACE = 'w';
-const HEAL_MS = 60_000;
-const QUIET_MS = 600_000;
 const settings = {
   runConsumers: true,
   jobsRunningMax: 2,
@@ -26,9 +25,6 @@ const settings = {
   jobAttemptsMax: 5,
   jobPollMilliseconds: 1_000,
 };
-
-const nothing = (): void => undefined;
-const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing } as unknown as Logger;
 
 /** Work of up to 25 s in three parts, with a mark after each; some of it fails and is tried again. */
 class Work implements JobHandler {
@@ -73,7 +69,7 @@ class Replica {
       new PgDatabase(connections),
       this.unitOfWork,
       clock,
-      logger,
+      silentLogger,
       { ...settings, workDir: 'none' } as unknown as DataPrepSettings,
       { observeQueue: nothing, observeRunning: nothing, jobEnded: nothing } as unknown as DataPrepMetrics,
       { on: nothing } as unknown as ShutdownSequence, // a killed process does not stop in order
@@ -92,20 +88,13 @@ class Replica {
 }
 
 /** One schedule of the queue of data-prep: replicas, a database, jobs, and faults. */
-export class JobsWorld {
-  private readonly kernel: Kernel;
-  private readonly db: SimPostgres;
-  private readonly watch: JobWatch;
-  private readonly replicas: (Replica | undefined)[] = [];
+export class JobsWorld extends LeaseWorld<Replica> {
+  protected readonly watch: JobWatch;
+  protected readonly quietMs = 600_000;
   private readonly wanted: { id: string; answered: boolean }[];
 
-  constructor(
-    private readonly plan: Plan,
-    schemas: Schemas,
-    twist: SqlTwist = {},
-  ) {
-    this.kernel = new Kernel(plan.seed);
-    this.db = new SimPostgres(this.kernel, 'db', schemas.jobs, twist.sql);
+  constructor(plan: Plan, schemas: Schemas, twist: SqlTwist = {}) {
+    super(plan, schemas.jobs, twist);
     this.watch = new JobWatch(this.db);
     const count = Math.ceil(plan.changes / 2);
     this.wanted = Array.from({ length: count }, (_, i) => ({
@@ -114,34 +103,23 @@ export class JobsWorld {
     }));
   }
 
-  async run(): Promise<string[]> {
-    const { kernel } = this;
-    for (let i = 0; i < this.plan.processes; i += 1) this.startReplica(i);
-    for (const fault of this.plan.faults) this.arm(fault);
-    for (const job of this.wanted) kernel.after(kernel.between(0, 8_000), () => this.ask(job));
-    const wrong = await runToRest(kernel, { healMs: HEAL_MS, quietMs: QUIET_MS, check: () => this.unfinished() });
-    for (const replica of this.replicas) replica?.process.kill();
-    return [...this.watch.violations, ...wrong];
+  protected open(process: SimProcess): Replica {
+    return new Replica(process, this.db);
   }
 
-  private startReplica(index: number): void {
-    const replica = new Replica(new SimProcess(this.kernel, `p${index}`), this.db);
-    this.replicas[index] = replica;
-    replica.start();
+  protected begin(): void {
+    for (const job of this.wanted) this.kernel.after(this.kernel.between(0, 8_000), () => this.ask(job));
   }
 
   /** Asks once: a job whose enqueueing was not answered may be there or not, and asking again could make it anew after its end. */
   private ask(job: { id: string; answered: boolean }): void {
-    const living = this.replicas.filter((replica) => replica?.process.alive);
-    const replica = living[Math.floor(this.kernel.random() * living.length)];
-    replica?.enqueue(job.id).then(
-      () => (job.answered = true),
-      () => undefined,
-    );
+    this.anyReplica()
+      ?.enqueue(job.id)
+      .then(() => (job.answered = true), nothing);
   }
 
   /** In the end no job waits, each that was answered has an outcome, and none has two. */
-  private unfinished(): string[] {
+  protected unfinished(): string[] {
     const outcomes = this.db.dump('outcomes').map((row) => row['job_id'] as string);
     const waiting = this.db.dump('jobs').map((row) => `job ${String(row['id'] as string)} is still in the queue`);
     return this.wanted.reduce<string[]>((found, { id, answered }) => {
@@ -152,28 +130,8 @@ export class JobsWorld {
     }, waiting);
   }
 
-  private arm(fault: Fault): void {
-    const process = 'process' in fault ? this.replicas[fault.process]?.process : undefined;
-    if (fault.kind === 'crash' && process) {
-      process.dieAtCall = { call: fault.atCall, before: fault.before };
-      process.onDeath.push(() => {
-        this.replicas[fault.process] = undefined;
-        this.kernel.after(fault.awayMs, () => this.startReplica(fault.process));
-      });
-    } else if (fault.kind === 'lose-answer') process?.loseAnswers.add(fault.atCall);
-    else if (fault.kind === 'lose-commit') process?.loseCommits.add(fault.nth);
-    else if ('atMs' in fault) this.kernel.after(fault.atMs, () => this.strike(fault));
-  }
-
   /** There is no broker here: its faults cut a replica off, which is what leases are for. */
-  private strike(fault: Fault): void {
-    const process = 'process' in fault ? this.replicas[fault.process]?.process : this.replicas[0]?.process;
-    if (fault.kind === 'freeze') process?.freeze(fault.forMs);
-    else if (fault.kind === 'cut' || fault.kind === 'broker-away' || fault.kind === 'refuse-key')
-      process?.cutFrom('db', fault.forMs);
-    else if (fault.kind === 'clock') process?.jumpWall(fault.byMs);
-    else if (fault.kind === 'database-clock') this.db.jumpWall(fault.byMs);
-    else if (fault.kind === 'database-crash') this.db.crash(Math.min(fault.forMs, 12_000));
-    else if (fault.kind === 'end-session') this.db.terminateOne();
+  protected strikePeer(fault: Fault, process?: SimProcess): void {
+    if (fault.kind === 'cut' || fault.kind === 'broker-away' || fault.kind === 'refuse-key') process?.cutFrom('db', fault.forMs);
   }
 }

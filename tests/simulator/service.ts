@@ -13,9 +13,9 @@ import {
   type EventHandler,
   type ReceivedEvent,
 } from '#libs/messaging';
-import type { Logger, Metrics } from '#libs/observability';
 import { PgDatabase, PgIdempotency, PgUnitOfWork, type Transaction, type UnitOfWork } from '#libs/persistence';
 import type { SimProcess } from './kernel';
+import { silentLogger, silentMetrics } from './silent';
 import { SimConnections, simSessions } from './sim-driver';
 import { SimKafkaBroker, type SimKafka } from './sim-kafka';
 import type { SimPostgres } from './sql/server';
@@ -40,18 +40,6 @@ export const SERVICE_TABLES = `
   create table changes (workspace text not null, number bigint generated always as identity primary key, account text not null, version bigint not null, request_id text not null, event_id text not null);
   create table effect_keys (workspace text not null, event_id text not null, primary key (workspace, event_id));
   create table effects (workspace text not null, number bigint generated always as identity primary key, event_id text not null, account text not null, version bigint not null)`;
-
-const nothing = (): void => undefined;
-const silent = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  fatal: nothing,
-  child: () => silent,
-} as unknown as Logger;
-const figure = { inc: nothing, set: nothing, observe: nothing, reset: nothing };
-const metrics = { counter: () => figure, gauge: () => figure, histogram: () => figure } as unknown as Metrics;
 
 export interface Surroundings {
   db: SimPostgres;
@@ -86,8 +74,8 @@ export class Service {
       broker: this.broker(),
       clock,
       ids: process.ids(),
-      logger: silent,
-      metrics,
+      logger: silentLogger,
+      metrics: silentMetrics,
       onFatal: failLoudly,
       random,
       topics: [TOPIC],
@@ -132,7 +120,7 @@ export class Service {
     return new EventLogBroker({
       databaseUrl: '',
       service: 'sim',
-      logger: silent,
+      logger: silentLogger,
       clock: process.clock,
       ids: process.ids(),
       persistence: {

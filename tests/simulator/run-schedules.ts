@@ -3,10 +3,11 @@ import { drawPlan, type Plan } from './faults';
 import { IntentsWorld } from './intents-world';
 import { JobsWorld } from './jobs-world';
 import type { Schemas } from './schemas';
+import { WebhooksWorld } from './webhooks-world';
 import { type Twist, World } from './world';
 
 /** The worlds by name. */
-export const WORLDS = { messaging: World, intents: IntentsWorld, jobs: JobsWorld };
+export const WORLDS = { messaging: World, intents: IntentsWorld, jobs: JobsWorld, webhooks: WebhooksWorld };
 
 export type WorldName = keyof typeof WORLDS;
 

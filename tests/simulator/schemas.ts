@@ -3,6 +3,8 @@ import { eventLogMigrations, messagingMigrations } from '#libs/messaging';
 import { persistenceMigrations } from '#libs/persistence';
 import { CreateProfilesAndRecipes1795461600000 } from '../../services/data-prep/src/migrations/1795461600000-create-profiles-and-recipes';
 import { CreateDeployments1763910000002 } from '../../services/gateway/src/migrations/1763910000002-create-deployments';
+import { CreateMonitors1764590400003 } from '../../services/monitoring/src/migrations/1764590400003-create-monitors';
+import { IndexDeliveriesByWorkspace1764590400007 } from '../../services/monitoring/src/migrations/1764590400007-index-deliveries-by-workspace';
 import { SERVICE_TABLES } from './service';
 import { loadParser } from './sql/ast';
 import { Schema } from './sql/schema';
@@ -17,6 +19,9 @@ const WORK_TABLES = `
   create table marks (number bigint generated always as identity primary key, job_id uuid not null);
   create table outcomes (number bigint generated always as identity primary key, job_id uuid not null, outcome text not null)`;
 
+/** The alerts that were fired, as their deliveries were written. */
+const FIRED_TABLE = 'create table fired (workspace text not null, alert_id text not null)';
+
 export interface SqlTwist {
   /** Changes SQL text before it runs: how a mutation of the code looks to the database. */
   sql?: (sql: string) => string;
@@ -28,6 +33,7 @@ export interface Schemas {
   log: Schema;
   intents: Schema;
   jobs: Schema;
+  webhooks: Schema;
 }
 
 export async function loadSchemas(): Promise<Schemas> {
@@ -37,5 +43,6 @@ export async function loadSchemas(): Promise<Schemas> {
     log: await Schema.from(eventLogMigrations),
     intents: await Schema.from([CreateDeployments1763910000002], [ENDPOINT_TABLES]),
     jobs: await Schema.from([CreateProfilesAndRecipes1795461600000], [WORK_TABLES]),
+    webhooks: await Schema.from([CreateMonitors1764590400003, IndexDeliveriesByWorkspace1764590400007], [FIRED_TABLE]),
   };
 }

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mapDriverError, PersistenceErrors, type Connection, type Connections, type OpenSession } from '#libs/persistence';
+import {
+  mapDriverError,
+  PersistenceErrors,
+  type Connection,
+  type Connections,
+  type OpenSession,
+  type Queryable,
+} from '#libs/persistence';
 import type { SimProcess } from './kernel';
 import { Backend, fatal, type Answer, type SimPostgres } from './sql/server';
 
@@ -88,6 +95,21 @@ class Wire {
     for (const fail of [...this.inFlight]) fail(this.process.kernel.chance(0.5) ? error : lostConnection());
     if (!told) lost?.(error);
   }
+}
+
+/** Statements that are there before anything goes wrong: no network, no process. */
+export function preparing(server: SimPostgres): Queryable {
+  const backend = new Backend(
+    () => undefined,
+    () => undefined,
+  );
+  server.connect(backend);
+  return {
+    query: <Row>(sql: string, params: unknown[] = []) =>
+      new Promise<Row[]>((resolve, reject) => {
+        server.execute(backend, sql, params, (error, answer) => (error ? reject(error) : resolve(answer?.rows as Row[])));
+      }),
+  };
 }
 
 /** A pool of simulated connections. */

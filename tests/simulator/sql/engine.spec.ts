@@ -7,9 +7,9 @@ import { Backend, SimPostgres, type Answer } from './server';
 const nothing = (): void => undefined;
 
 /** Two sessions on one table; statements answer at once or wait. */
-async function open() {
+async function open(tables = ['create table t (id int primary key, n bigint not null default 0)']) {
   await loadParser();
-  const schema = await Schema.from([], ['create table t (id int primary key, n bigint not null default 0)']);
+  const schema = await Schema.from([], tables);
   const kernel = new Kernel(7);
   // Statements with an old snapshot come by chance; here they happen at once.
   kernel.chance = () => false;
@@ -73,5 +73,44 @@ describe('the simulated Postgres', () => {
     b('update t set n = 1 where id = 2');
     a('update t set n = 1 where id = 2');
     expect(b('update t set n = 1 where id = 1').code).toBe('40P01');
+  });
+
+  it('keeps a partial unique index, which ON CONFLICT must name with its predicate', async () => {
+    const { a } = await open([
+      "create table u (id int primary key, p text not null default '')",
+      "create unique index u_p on u (p) where p <> ''",
+    ]);
+    a('insert into u (id) values (1), (2)');
+    a("insert into u (id, p) values (3, 'x')");
+    expect(a("insert into u (id, p) values (4, 'x')").code).toBe('23505');
+    expect(a("insert into u (id, p) values (4, 'x') on conflict (p) where p <> '' do nothing returning id").answer?.rows).toEqual(
+      [],
+    );
+    expect(a("insert into u (id, p) values (4, 'x') on conflict (p) do nothing").code).toBe('42P10');
+    expect(a("update u set p = 'x' where id = 1").code).toBe('23505');
+    a("update u set p = '' where id = 3");
+    expect(a("update u set p = 'x' where id = 1 returning id").answer?.rows).toEqual([{ id: 1 }]);
+  });
+
+  it('goes through the different values of a column with WITH RECURSIVE, and makes arrays', async () => {
+    const { a } = await open(['create table d (workspace text, state text)']);
+    a("insert into d (workspace, state) values ('b', 'p'), ('a', 'p'), ('a', 'p'), ('c', 'q'), ('d', 'p')");
+    const skip = `with recursive w (name) as (
+        (select workspace from d where state = 'p' order by workspace limit 1) union all
+        select (select x.workspace from d x where x.state = 'p' and x.workspace > w.name order by x.workspace limit 1)
+        from w where w.name is not null)
+      select coalesce(array_agg(name), '{}') as names from w`;
+    expect(a(skip).answer?.rows).toEqual([{ names: ['a', 'b', 'd', null] }]);
+    expect(a("select coalesce(array_agg(workspace), '{}') as names from d where state = 'none'").answer?.rows).toEqual([
+      { names: [] },
+    ]);
+  });
+
+  it('prints times to the microsecond and reads them so', async () => {
+    const { a } = await open();
+    const text = (time: string) =>
+      a('select ($1::timestamptz)::text as t, ($1::timestamptz)::text::timestamptz = $1::timestamptz as same', [time]);
+    expect(text('2026-01-01T00:00:00.123456Z').answer?.rows).toEqual([{ t: '2026-01-01 00:00:00.123456+00', same: true }]);
+    expect(text('2026-01-01T00:00:00Z').answer?.rows).toEqual([{ t: '2026-01-01 00:00:00+00', same: true }]);
   });
 });

@@ -2,7 +2,7 @@
 import { type Ast, nameOf, open, Unsupported } from './ast';
 import { aggregate, callFunction, isAggregate } from './functions';
 import { as, type Env, type Expression, type Scope } from './shapes';
-import { coerce, compare, textOf, type Type, typeOfName } from './values';
+import { coerce, compare, textOf, timeText, type Type, typeOfName } from './values';
 
 export function findColumn(scope: Scope, name: string, alias?: string) {
   let depth = 0;
@@ -240,6 +240,14 @@ function call(fields: Ast, scope: Scope): Expression {
   return callFunction(name, args, named);
 }
 
+function timeAsText(time: Expression): Expression {
+  const evaluate = (env: Env): unknown => {
+    const atMs = time.eval(env);
+    return atMs === null ? null : timeText(atMs as number);
+  };
+  return { type: 'text', eval: evaluate };
+}
+
 /** Compiles an expression of the parse tree to a closure. */
 export function compile(node: Ast, scope: Scope): Expression {
   const [kind, fields] = open(node);
@@ -253,6 +261,7 @@ export function compile(node: Ast, scope: Scope): Expression {
     case 'TypeCast': {
       const inner = compile(fields.arg, scope);
       const type = typeOfName(fields.typeName);
+      if (inner.type === 'timestamptz' && type === 'text') return timeAsText(inner);
       return { type, eval: (env) => coerce(inner.eval(env), type) };
     }
     case 'A_Expr':

@@ -3,7 +3,7 @@ import { Unsupported } from './ast';
 import type { Env, Expression } from './shapes';
 import { coerce, compare, textOf, type Type } from './values';
 
-const AGGREGATES = new Set(['count', 'min', 'max', 'sum', 'string_agg']);
+const AGGREGATES = new Set(['count', 'min', 'max', 'sum', 'string_agg', 'array_agg']);
 
 export const isAggregate = (name: string): boolean => AGGREGATES.has(name);
 
@@ -21,7 +21,7 @@ export function aggregate({ name, args, filter, distinct, over }: Aggregate): Ex
   const values = (env: Env): unknown[] => {
     const group = (env.group ?? []).filter((member) => filter === undefined || filter.eval(member) === true);
     const all = args.length === 0 ? group.map(() => 1) : group.map((member) => args[0].eval(member));
-    const present = all.filter((value) => value !== null);
+    const present = name === 'array_agg' ? all : all.filter((value) => value !== null);
     return distinct ? [...new Set(present)].sort(compare) : present;
   };
   switch (name) {
@@ -29,6 +29,10 @@ export function aggregate({ name, args, filter, distinct, over }: Aggregate): Ex
       return { type: 'int8', eval: (env) => values(env).length };
     case 'sum':
       return { type: 'int8', eval: (env) => values(env).reduce<number>((sum, value) => sum + (value as number), 0) };
+    case 'array_agg': {
+      const orNull = (list: unknown[]): unknown => (list.length === 0 ? null : list);
+      return { type: `${args[0].type}[]`, eval: (env) => orNull(values(env)) };
+    }
     case 'string_agg': {
       const separator = args[1];
       const join = (env: Env, list: unknown[]): unknown => {

@@ -3,7 +3,18 @@ import { type Ast, Unsupported } from './ast';
 import { compile } from './expressions';
 import { compileFrom, join, scanTable } from './from';
 import { as, type Env, type Expression, type Scope, type Subselect } from './shapes';
-import { addVersion, conflicting, type Context, lockRow, replaceVersion, Row, SqlError, type Table, type Version } from './store';
+import {
+  addVersion,
+  conflicting,
+  type Context,
+  lockRow,
+  replaceVersion,
+  Row,
+  SqlError,
+  type Table,
+  type UniqueKey,
+  type Version,
+} from './store';
 import { below, compileTargets, type Target } from './targets';
 import { coerce } from './values';
 
@@ -101,18 +112,25 @@ interface Conflict {
 
 /** The values as they lie in the table, or undefined when a conflict kept the row out. */
 function place(table: Table, values: unknown[], ctx: Context, on: Conflict): unknown[] | undefined {
+  const meant = on.conflict ? table.keys.filter((key) => isMeant(table, key, on)) : [];
+  if (on.inferred.length > 0 && meant.length === 0) throw new SqlError('42P10', `${table.name} has no key for this ON CONFLICT`);
   for (const key of table.keys) {
     const other = conflicting(key, values, undefined, ctx);
     if (!other) continue;
-    const named = key.columns.map((column) => table.columns[column].name);
-    const meant =
-      on.inferred.length === 0 || (on.inferred.length === named.length && named.every((name) => on.inferred.includes(name)));
-    if (!on.conflict || !meant) throw new SqlError('23505', `${table.name} has this key`, key.name);
+    if (!meant.includes(key)) throw new SqlError('23505', `${table.name} has this key`, key.name);
     if (on.conflict.action === 'ONCONFLICT_NOTHING') return undefined;
     return update(other, values, ctx, on);
   }
   put(table, values, ctx);
   return values;
+}
+
+/** Whether ON CONFLICT is about this key. A partial index is meant only when the predicate is named; that it is this one, Postgres has checked. */
+function isMeant(table: Table, key: UniqueKey, { conflict, inferred }: Conflict): boolean {
+  if (inferred.length === 0) return true;
+  const named = key.columns.map((column) => table.columns[column].name);
+  const isInferred = inferred.length === named.length && named.every((name) => inferred.includes(name));
+  return isInferred && (!key.covers || conflict?.infer?.whereClause !== undefined);
 }
 
 function update(row: Row, excluded: unknown[], ctx: Context, { sets, where }: Conflict): unknown[] | undefined {

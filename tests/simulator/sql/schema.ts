@@ -100,7 +100,9 @@ export class Schema {
       else if (kind === 'CreateFunctionStmt') this.defineFunction(sql, fields);
       else if (kind === 'DropStmt' && fields.removeType === 'OBJECT_INDEX')
         continue; // as below: indexes only save time here
-      else if (kind !== 'IndexStmt' || fields.unique) throw new Unsupported(`definition ${kind}`, fields);
+      else if (kind === 'IndexStmt' && fields.unique)
+        this.change(fields.relation.relname as string, [uniqueIndex(fields, this.scope)]);
+      else if (kind !== 'IndexStmt') throw new Unsupported(`definition ${kind}`, fields);
     }
   }
 
@@ -112,8 +114,11 @@ export class Schema {
   }
 
   private alterTable(fields: Ast): void {
-    const name = fields.relation.relname as string;
     const changes = ((fields.cmds ?? []) as Ast[]).map(({ AlterTableCmd }) => changeOf(AlterTableCmd, this.scope));
+    this.change(fields.relation.relname as string, changes);
+  }
+
+  private change(name: string, changes: readonly ((table: Table) => void)[]): void {
     const at = this.makers.findIndex((make) => make().name === name);
     const before = this.makers[at];
     if (!before) throw new Unsupported(`table ${name}`);
@@ -178,6 +183,23 @@ function changeOf({ subtype, name, def }: Ast, scope: Scope): (table: Table) => 
   if (subtype === 'AT_AddColumn') return (table) => void table.columns.push(columnOf(def.ColumnDef, scope));
   if (subtype === 'AT_DropNotNull') return (table) => void (table.columns[table.columnIndex(name as string)].notNull = false);
   throw new Unsupported(`change of a table ${subtype}`);
+}
+
+/** A unique index, of all rows or of those that its predicate covers. */
+function uniqueIndex(fields: Ast, scope: Scope): (table: Table) => void {
+  const names = (fields.indexParams as Ast[]).map(({ IndexElem }) => IndexElem.name as string | undefined);
+  if (names.includes(undefined)) throw new Unsupported('unique index on an expression', fields);
+  return (table) => {
+    const inner: Scope = { ...scope, sources: [{ alias: table.name, columns: table.columns }] };
+    const where = fields.whereClause ? compile(fields.whereClause, inner) : undefined;
+    table.keys.push({
+      name: fields.idxname as string,
+      columns: names.map((name) => table.columnIndex(name as string)),
+      rows: new Map(),
+      // Predicates of indexes are immutable: they look at nothing but the row.
+      ...(where ? { covers: (values) => where.eval({ ctx: undefined as never, tuples: [{ values }] }) === true } : {}),
+    });
+  };
 }
 
 function columnOf(fields: Ast, scope: Scope) {

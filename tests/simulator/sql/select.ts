@@ -9,6 +9,9 @@ import { type Context, lockRow } from './store';
 import { below, compileTargets, type Target } from './targets';
 import { compare, type Type } from './values';
 
+/** More than any statement here gives: one that goes on has no end. */
+const ROWS_MAX = 10_000;
+
 /** Compiles a SELECT, or a data-changing statement that gives rows (in WITH). */
 export function compileStatement(node: Ast, scope: Scope): Subselect {
   const [kind, fields] = open(node);
@@ -27,11 +30,40 @@ function compileWith(clause: Ast, outer: Scope): { scope: Scope; steps: { name: 
   const steps: { name: string; body: Subselect }[] = [];
   for (const { CommonTableExpr } of (clause?.ctes ?? []) as Ast[]) {
     const name = CommonTableExpr.ctename as string;
-    const body = compileStatement(CommonTableExpr.ctequery, scope);
-    scope.ctes.set(name, body.columns);
+    const names = ((CommonTableExpr.aliascolnames ?? []) as Ast[]).map((entry) => entry.String.sval as string);
+    const called = (columns: Subselect['columns']) => columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }));
+    const union = CommonTableExpr.ctequery.SelectStmt;
+    const body =
+      clause.recursive && union?.op === 'SETOP_UNION'
+        ? recursive(union, scope, (columns) => scope.ctes.set(name, called(columns)), name)
+        : compileStatement(CommonTableExpr.ctequery, scope);
+    scope.ctes.set(name, called(body.columns));
     steps.push({ name, body });
   }
   return { scope, steps };
+}
+
+/** WITH RECURSIVE: the second part sees what the step before it gave, until there is nothing new. */
+function recursive(
+  { all, larg, rarg }: Ast,
+  scope: Scope,
+  define: (columns: Subselect['columns']) => void,
+  name: string,
+): Subselect {
+  if (!all) throw new Unsupported('WITH RECURSIVE without ALL');
+  const first = compileSelect(larg, scope);
+  define(first.columns);
+  const next = compileSelect(rarg, scope);
+  const rows = (ctx: Context, outer?: Env): unknown[][] => {
+    const found = first.rows(ctx, outer);
+    for (let step = [...found]; step.length > 0; found.push(...step)) {
+      if (found.length > ROWS_MAX) throw new Unsupported(`WITH RECURSIVE of more than ${ROWS_MAX} rows`);
+      ctx.ctes.set(name, step);
+      step = next.rows(ctx, outer);
+    }
+    return found;
+  };
+  return { columns: first.columns, rows };
 }
 
 function compileSelect(fields: Ast, outer: Scope): Subselect {

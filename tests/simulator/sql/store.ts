@@ -49,6 +49,8 @@ export interface UniqueKey {
   name: string;
   columns: number[];
   rows: Map<string, Set<Row>>;
+  /** Of a partial index: which rows are in it. */
+  covers?: (values: unknown[]) => boolean;
 }
 
 export interface Check {
@@ -188,6 +190,7 @@ function index(key: UniqueKey, text: string | undefined, row: Row): void {
 }
 
 export function keyText(key: UniqueKey, values: unknown[]): string | undefined {
+  if (key.covers && !key.covers(values)) return undefined;
   let text = '';
   for (const column of key.columns) {
     const value = values[column];

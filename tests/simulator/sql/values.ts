@@ -38,14 +38,14 @@ export const textOf = (value: unknown): string => scalarText(value as string | n
 
 export function coerce(value: unknown, type: Type): unknown {
   if (value === null || value === undefined) return null;
-  if (type.endsWith('[]')) return Array.isArray(value) ? value.map((item) => coerce(item, type.slice(0, -2))) : value;
+  if (type.endsWith('[]')) return arrayOf(value, type.slice(0, -2));
   switch (type) {
     case 'int4':
     case 'int8':
     case 'float8':
       return Number(value);
     case 'timestamptz':
-      return value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : value;
+      return value instanceof Date ? value.getTime() : typeof value === 'string' ? timeMs(value) : value;
     case 'interval':
       return typeof value === 'string' ? intervalMs(value) : value;
     case 'jsonb':
@@ -58,6 +58,27 @@ export function coerce(value: unknown, type: Type): unknown {
     default:
       return value;
   }
+}
+
+function arrayOf(value: unknown, type: Type): unknown {
+  if (value === '{}') return [];
+  return Array.isArray(value) ? value.map((item) => coerce(item, type)) : value;
+}
+
+/** Of ISO or of Postgres' own text; its microseconds count, which Date.parse forgets. */
+function timeMs(text: string): number {
+  const [, seconds, fraction = '', zone] = /^(.*?\d\d:\d\d:\d\d)(\.\d+)?(.*)$/.exec(text) ?? [];
+  if (seconds === undefined) return Date.parse(text);
+  return Date.parse(seconds.replace(' ', 'T') + (zone === '+00' ? 'Z' : (zone ?? ''))) + Number(`0${fraction}`) * 1_000;
+}
+
+/** As Postgres prints it in UTC: to the microsecond, without zeros at the end. */
+export function timeText(atMs: number): string {
+  const wholeMs = Math.floor(atMs);
+  const micros = String(Math.floor((atMs - wholeMs) * 1_000)).padStart(3, '0');
+  const [seconds, millis] = new Date(wholeMs).toISOString().replace('T', ' ').replace('Z', '').split('.');
+  const fraction = `${millis}${micros}`.replace(/0+$/, '');
+  return `${seconds}${fraction && '.'}${fraction}+00`;
 }
 
 const UNIT_MS: Record<string, number> = { millisecond: 1, second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };

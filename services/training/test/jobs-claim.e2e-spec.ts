@@ -60,6 +60,16 @@ describe('claiming jobs', () => {
     await expect(late).rejects.toMatchObject({ code: 'TRAINING.LEASE_LOST' });
   });
 
+  it('lets nobody write to a job who gave it back, although nobody else has claimed it', async () => {
+    const made = await makeQueued();
+    const claim = await database.uow.run((tx) => jobs.claim(tx, options));
+    const token = claim?.job.leaseToken;
+    await database.uow.run((tx) => jobs.update(tx, made, { state: 'failed', endTime: new Date(), release: true }, token));
+    const late = database.uow.run((tx) => jobs.update(tx, made, { retryAfterSeconds: 5, release: true }, token));
+    await expect(late).rejects.toMatchObject({ code: 'TRAINING.LEASE_LOST' });
+    expect(await jobs.renew(database.db, made, token ?? '', 30)).toBeUndefined();
+  });
+
   it('makes another attempt due by the clock of the database, whatever the clock of the process says', async () => {
     const hourAheadMs = Date.now() + 3_600_000;
     const clock = jest.spyOn(Date, 'now').mockReturnValue(hourAheadMs);

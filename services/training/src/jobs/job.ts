@@ -122,7 +122,7 @@ export interface JobRecord {
   submittedBy: string;
   /** Aggregate version: counts changes; also the etag. */
   version: number;
-  /** Fencing token: counts the claims; a holder with an older one can write nothing. */
+  /** Fencing token: rises with each claim and each return; a holder with an older one can write nothing. */
   leaseToken: string;
   /** True while a process drives the job. */
   isHeld: boolean;

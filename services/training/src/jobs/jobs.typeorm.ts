@@ -98,7 +98,8 @@ export class JobsTypeorm extends JobHistoryTypeorm {
       params.push(retryAfterSeconds);
       sets.push(`next_attempt_time = now() + make_interval(secs => $${params.length})`);
     }
-    if (release) sets.push("lease_until = null, lease_owner = ''");
+    // Who gave a job back can write nothing more to it, also when it was not told that its last commit happened.
+    if (release) sets.push("lease_until = null, lease_owner = '', lease_token = lease_token + 1");
     const rows = await tx.query<JobRow>(
       `update jobs set ${[...sets, 'version = version + 1', 'update_time = now()'].join(', ')}
        where workspace = $1 and id = $2 and ($3::bigint is null or lease_token = $3) returning *`,

@@ -2,16 +2,19 @@
 import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BlobStore } from '#libs/storage';
 import { AttemptProgress } from '../src/jobs/attempt-progress';
 import { RowCheck } from '../src/jobs/row-check';
 import { findStaged, stageRows } from '../src/jobs/stage-rows';
 import { parseTemplate, type Template } from '../src/jobs/template';
+import { DiskWorkFiles } from '../src/jobs/work-files';
 import { PROGRESS_FILE } from '../src/trainers/trainer-contract';
 
 const template = (text: string): Template => parseTemplate(text, 'template', [])!;
 
 describe('files of an attempt', () => {
   let folder: string;
+  const files = new DiskWorkFiles({} as BlobStore); // nothing is stored here
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-attempt-'));
@@ -40,7 +43,7 @@ describe('files of an attempt', () => {
 
   it('a line of the trainer that is too long to read does not hide those after it', async () => {
     const path = join(folder, PROGRESS_FILE);
-    const progress = new AttemptProgress(folder, 0);
+    const progress = new AttemptProgress(files, folder, 0);
     const line = (fields: object): string => `${JSON.stringify({ time: new Date().toISOString(), ...fields })}\n`;
     const note = { type: 'note', level: 'info', message: 'm', data: { text: 'x'.repeat(3_500_000) } };
     await writeFile(path, line({ type: 'checkpoint', step: 1, folder: 'step-1' }) + line(note));
@@ -51,7 +54,7 @@ describe('files of an attempt', () => {
     expect(checkpoints.map(({ step }) => step)).toEqual([1, 2]);
     expect(notes).toEqual([]);
     // Who goes on from what is recorded as read goes on with the next line.
-    const after = new AttemptProgress(folder, offset);
+    const after = new AttemptProgress(files, folder, offset);
     await appendFile(path, line({ type: 'checkpoint', step: 3, folder: 'step-3' }));
     await after.poll();
     expect(after.flush().checkpoints.map(({ step }) => step)).toEqual([3]);

@@ -2,10 +2,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BlobStore } from '#libs/storage';
 import { eventually } from '#libs/testing';
 import { ChildProcessExecutor } from '../src/executors/child-process-executor';
 import { AttemptProgress } from '../src/jobs/attempt-progress';
 import type { ExecutorHandle } from '../src/jobs/job';
+import { DiskWorkFiles } from '../src/jobs/work-files';
 
 // Takes the attempt as a trainer does, last of all: a spec that finds it taken may end it at once. Then waits for SIGTERM; "deaf" ignores it.
 const worker = `
@@ -18,6 +20,7 @@ const worker = `
 
 describe('ChildProcessExecutor', () => {
   let folder: string;
+  const files = new DiskWorkFiles({} as BlobStore); // nothing is stored here
   const first = new ChildProcessExecutor({ niceness: 5 });
   const command = (mode: string): string[] => [process.execPath, '-e', worker, mode];
   const gone = (executor: ChildProcessExecutor, handle: ExecutorHandle) =>
@@ -74,7 +77,7 @@ describe('ChildProcessExecutor', () => {
     const line = (step: number, second: number): string =>
       `${JSON.stringify({ type: 'progress', time: new Date(second * 1000).toISOString(), step, stepsTotal: 9, loss: step, learningRate: 0.1, tokens: 50 })}\n`;
     const path = join(folder, 'progress.jsonl');
-    const progress = new AttemptProgress(folder, 0);
+    const progress = new AttemptProgress(files, folder, 0);
     expect(await progress.poll()).toBe(false);
     await writeFile(path, `${line(1, 0)}${line(2, 1)}nonsense\n${line(3, 2).slice(0, 20)}`);
     await progress.poll();
@@ -84,7 +87,7 @@ describe('ChildProcessExecutor', () => {
       path,
       `${line(1, 0)}${line(2, 1)}nonsense\n${line(3, 2)}${JSON.stringify({ type: 'checkpoint', step: 3, folder: 'c', time: 't' })}\n`,
     );
-    const later = new AttemptProgress(folder, batch.offset);
+    const later = new AttemptProgress(files, folder, batch.offset);
     expect(await later.poll()).toBe(true);
     expect(later.flush()).toMatchObject({ progress: { step: 3, loss: 3 }, checkpoints: [{ step: 3, folder: 'c' }] });
     expect(later.isEmpty).toBe(true);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type CheckpointLine,
@@ -9,6 +8,7 @@ import {
   type ProgressLine,
 } from '../trainers/trainer-contract';
 import type { JobProgress } from './job';
+import type { WorkFiles } from './work-files';
 
 /** Read at once, and the longest line that counts. */
 const READ_BYTES_MAX = 1024 * 1024;
@@ -31,6 +31,7 @@ export class AttemptProgress {
   private reported: ProgressLine | undefined;
 
   constructor(
+    private readonly files: WorkFiles,
     attemptFolder: string,
     private offset: number,
   ) {
@@ -39,7 +40,7 @@ export class AttemptProgress {
 
   /** Reads what is new. Returns true when something has to be told at once (a checkpoint or a note). */
   async poll(): Promise<boolean> {
-    for (let bytes = await this.readChunk(); bytes.length > 0; bytes = await this.readChunk()) {
+    for (let bytes = await this.read(); bytes.length > 0; bytes = await this.read()) {
       const end = bytes.lastIndexOf(10) + 1;
       if (end === 0 && bytes.length === READ_BYTES_MAX) {
         // A line that long is none of the contract; it is passed over, or nothing after it would ever be read.
@@ -93,18 +94,7 @@ export class AttemptProgress {
     };
   }
 
-  private async readChunk(): Promise<Buffer> {
-    try {
-      const file = await open(this.path, 'r');
-      try {
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(READ_BYTES_MAX), 0, READ_BYTES_MAX, this.offset);
-        return buffer.subarray(0, bytesRead);
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    }
+  private read(): Promise<Buffer> {
+    return this.files.readBytes(this.path, this.offset, READ_BYTES_MAX);
   }
 }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createReadStream } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { type AppError, hasCode, toAppError } from '#libs/errors';
 import { UnitOfWork, type Transaction } from '#libs/persistence';
-import { BlobStore, putModelFolder } from '#libs/storage';
 import { TrainingSettings } from '../config';
 import {
   type EvaluatorJob,
@@ -26,12 +23,13 @@ import type { JobLease } from './job-lease';
 import { JobRecorder } from './job-recorder';
 import { JobsRepository } from './jobs.repository';
 import { JobsMetrics } from './jobs.metrics';
+import { WorkFiles } from './work-files';
 
 /** Turns the end of an attempt into the next state of its job. */
 @Injectable()
 export class FinishAttempt {
   constructor(
-    private readonly store: BlobStore,
+    private readonly files: WorkFiles,
     private readonly folders: JobFolders,
     private readonly jobs: JobsRepository,
     private readonly recorder: JobRecorder,
@@ -43,7 +41,7 @@ export class FinishAttempt {
   /** The process is gone. What it left decides, then who asked it to stop, then how it ended. */
   async execute(job: JobRecord, lease: JobLease, end: ProcessEnd): Promise<void> {
     const folder = this.folders.ofAttempt(job, job.attempts);
-    const left = await readResult(folder);
+    const left = await this.readResult(folder);
     if (lease.cause === 'cancel' && lease.cancel) return this.cancel(job, lease);
     if (left?.status === 'succeeded') return this.succeed(job, left, folder);
     if (lease.cause === 'shutdown' || left?.status === 'interrupted') {
@@ -123,35 +121,35 @@ export class FinishAttempt {
   }
 
   private async storeModel(job: JobRecord, left: TrainerSuccess, folder: string, durationSeconds: number): Promise<JobResult> {
-    const { modelFolder } = JSON.parse(await readFile(join(folder, JOB_FILE), 'utf8')) as TrainerJob;
+    const { modelFolder } = await this.readJob<TrainerJob>(folder);
     // Nothing of the attempt goes into the manifest: the same training gives the same digest, whether it was resumed or not.
     const extra = { base: { name: job.modelName, digest: job.modelDigest }, trainer: fineTuneSpec(job).trainer };
-    const { digest } = await putModelFolder(this.store, join(folder, modelFolder), extra);
-    const { sha256 } = await this.store.put(Buffer.from(await this.readLossCurve(job)));
+    const modelManifestDigest = await this.files.storeModel(join(folder, modelFolder), extra);
+    const lossCurveDigest = await this.files.storeText(await this.readLossCurve(job));
     const { metrics, steps, tokens, codeVersion } = left;
     return {
       kind: 'fine-tune',
-      modelManifestDigest: digest,
+      modelManifestDigest,
       metrics,
       steps,
       tokens,
       durationSeconds,
       codeVersion,
-      lossCurveDigest: sha256,
+      lossCurveDigest,
     };
   }
 
   private async storeEvaluation(left: EvaluatorSuccess, folder: string, durationSeconds: number): Promise<JobResult> {
-    const { answersFile } = JSON.parse(await readFile(join(folder, JOB_FILE), 'utf8')) as EvaluatorJob;
-    const { sha256 } = await this.store.put(createReadStream(join(folder, answersFile)));
-    return { kind: 'evaluation', slices: left.slices, answersDigest: sha256, scorerVersion: left.scorerVersion, durationSeconds };
+    const { answersFile } = await this.readJob<EvaluatorJob>(folder);
+    const answersDigest = await this.files.storeFile(join(folder, answersFile));
+    return { kind: 'evaluation', slices: left.slices, answersDigest, scorerVersion: left.scorerVersion, durationSeconds };
   }
 
   /** The loss of every step that counts, as JSON lines: of a step that was done twice, the attempt that the model comes from. */
   private async readLossCurve(job: JobRecord): Promise<string> {
     const bySteps = new Map<number, number>();
     for (let attempt = 1; attempt <= job.attempts; attempt += 1) {
-      const text = await readIfThere(join(this.folders.ofAttempt(job, attempt), PROGRESS_FILE));
+      const text = await this.files.readText(join(this.folders.ofAttempt(job, attempt), PROGRESS_FILE));
       for (const line of (text ?? '').split('\n').map(parseWorkerLine))
         if (line?.type === 'progress') bySteps.set(line.step, line.loss);
     }
@@ -161,8 +159,20 @@ export class FinishAttempt {
       .join('');
   }
 
+  private async readResult(folder: string): Promise<WorkerResult | undefined> {
+    const text = await this.files.readText(join(folder, RESULT_FILE));
+    return text === undefined ? undefined : parseWorkerResult(text);
+  }
+
+  private async readJob<Job>(folder: string): Promise<Job> {
+    const path = join(folder, JOB_FILE);
+    const text = await this.files.readText(path);
+    if (text === undefined) throw new Error(`${path} is gone`);
+    return JSON.parse(text) as Job;
+  }
+
   private async removeFiles(job: JobRecord): Promise<void> {
-    await rm(this.folders.ofJob(job), { recursive: true, force: true });
+    await this.files.remove(this.folders.ofJob(job));
   }
 }
 
@@ -188,18 +198,4 @@ function checkFailure(left: Extract<WorkerResult, { status: 'failed' }>): JobFai
     message: typeof message === 'string' ? message.slice(0, 4000) : 'the trainer gave no message',
     ...(Array.isArray(violations) ? { violations } : {}),
   };
-}
-
-async function readResult(folder: string): Promise<WorkerResult | undefined> {
-  const text = await readIfThere(join(folder, RESULT_FILE));
-  return text === undefined ? undefined : parseWorkerResult(text);
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -33,6 +33,7 @@ import { StageJobRows } from './stage-job-rows';
 import { SweepJobFolders } from './sweep-job-folders';
 import { ValidateJob } from './validate-job';
 import { WatchJob } from './watch-job';
+import { DiskWorkFiles, WorkFiles } from './work-files';
 
 /** Jobs of both kinds: queue, attempts, doors. Fine-tunes and evaluations share everything but their spec and result. */
 @Module({
@@ -40,6 +41,7 @@ import { WatchJob } from './watch-job';
   controllers: [JobsHttp, BaseModelsHttp, EvaluationJobsHttp],
   providers: [
     { provide: JobsRepository, useClass: JobsTypeorm },
+    { provide: WorkFiles, useClass: DiskWorkFiles },
     {
       provide: JobFolders,
       useFactory: (settings: TrainingSettings) => new JobFolders(settings.workDir),

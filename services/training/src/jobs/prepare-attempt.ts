@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { BlobStore, fetchModelFolder } from '#libs/storage';
 import {
   EVALUATOR_JOB_SCHEMA,
   type EvaluatorJob,
@@ -14,6 +12,7 @@ import { type CheckpointRecord, evaluationSpec, fineTuneSpec, type JobRecord } f
 import { JobFolders } from './job-folders';
 import { specInvalid, TrainingErrors } from './jobs.errors';
 import { type StagedRows, StageJobRows } from './stage-job-rows';
+import { WorkFiles } from './work-files';
 
 /** Identity that a stored checkpoint carries in its manifest; it must be that of the job that resumes from it. */
 export interface CheckpointStamp {
@@ -27,34 +26,34 @@ export interface CheckpointStamp {
 @Injectable()
 export class PrepareAttempt {
   constructor(
-    private readonly store: BlobStore,
+    private readonly files: WorkFiles,
     private readonly stage: StageJobRows,
     private readonly folders: JobFolders,
   ) {}
 
   async execute(job: JobRecord, checkpoint: CheckpointRecord | undefined, signal: AbortSignal): Promise<string> {
     const folder = this.folders.ofAttempt(job, job.attempts);
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
+    await this.files.remove(folder);
+    await this.files.makeFolder(folder);
     const { files, violations } = await this.stage.execute(job, signal);
     if (violations.length > 0) throw specInvalid(violations);
     await this.fetchModel(job);
     if (checkpoint) await this.fetchCheckpoint(job, checkpoint, folder);
     const content = job.kind === 'fine-tune' ? this.trainerJob(job, files, checkpoint) : this.evaluatorJob(job, files);
-    await writeFile(join(folder, JOB_FILE), JSON.stringify(content, null, 2));
+    await this.files.writeText(join(folder, JOB_FILE), JSON.stringify(content, null, 2));
     return folder;
   }
 
   private async fetchModel(job: JobRecord): Promise<void> {
     const { path } = this.folders.model(job);
     const marker = `${path}.digest`;
-    if ((await readIfThere(marker)) === job.modelDigest && (await exists(path))) return;
-    await fetchModelFolder(this.store, job.modelDigest, path);
-    await writeFile(marker, job.modelDigest);
+    if ((await this.files.readText(marker)) === job.modelDigest && (await this.files.exists(path))) return;
+    await this.files.fetchModel(job.modelDigest, path);
+    await this.files.writeText(marker, job.modelDigest);
   }
 
   private async fetchCheckpoint(job: JobRecord, checkpoint: CheckpointRecord, folder: string): Promise<void> {
-    const manifest = await fetchModelFolder(this.store, checkpoint.manifestDigest, join(folder, 'resume'));
+    const manifest = await this.files.fetchModel(checkpoint.manifestDigest, join(folder, 'resume'));
     const expected: CheckpointStamp = {
       kind: 'checkpoint',
       jobId: job.id,
@@ -107,20 +106,4 @@ export class PrepareAttempt {
 function contractRows(staged: StagedRows | undefined): { file: string; rows: number; sha256: string } {
   if (!staged) throw TrainingErrors.TRAINER_OUTPUT_INVALID('an input of the job has no staged rows');
   return { file: staged.file, rows: staged.rows, sha256: staged.sha256 };
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

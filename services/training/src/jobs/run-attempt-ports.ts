@@ -3,10 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { Logger } from '#libs/observability';
 import { UnitOfWork } from '#libs/persistence';
-import { BlobStore } from '#libs/storage';
 import { Executor } from '../executors/executor';
 import { JobRecorder } from './job-recorder';
 import { JobsRepository } from './jobs.repository';
+import { WorkFiles } from './work-files';
 
 /** What the attempt runner needs from outside, in one place. */
 @Injectable()
@@ -18,6 +18,6 @@ export class RunAttemptPorts {
     readonly unitOfWork: UnitOfWork,
     readonly clock: Clock,
     readonly logger: Logger,
-    readonly store: BlobStore,
+    readonly files: WorkFiles,
   ) {}
 }

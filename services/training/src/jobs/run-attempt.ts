@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { Logger } from '#libs/observability';
 import { UnitOfWork } from '#libs/persistence';
-import { BlobStore, putModelFolder } from '#libs/storage';
 import { TrainingSettings } from '../config';
 import { Executor } from '../executors/executor';
 import type { CheckpointLine } from '../trainers/trainer-contract';
@@ -20,6 +18,7 @@ import { JobRecorder } from './job-recorder';
 import { JobsRepository } from './jobs.repository';
 import { type CheckpointStamp, PrepareAttempt } from './prepare-attempt';
 import { RunAttemptPorts } from './run-attempt-ports';
+import type { WorkFiles } from './work-files';
 
 /** EX_TEMPFAIL: another process has the attempt. */
 const ALREADY_TAKEN = 75;
@@ -35,7 +34,7 @@ export class RunAttempt {
   private readonly unitOfWork: UnitOfWork;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private readonly store: BlobStore;
+  private readonly files: WorkFiles;
 
   constructor(
     ports: RunAttemptPorts,
@@ -51,7 +50,7 @@ export class RunAttempt {
     this.unitOfWork = ports.unitOfWork;
     this.clock = ports.clock;
     this.logger = ports.logger;
-    this.store = ports.store;
+    this.files = ports.files;
   }
 
   async execute(claimed: JobRecord, lease: JobLease): Promise<void> {
@@ -127,7 +126,7 @@ export class RunAttempt {
     let job = started;
     let handle = first;
     const offset = (await this.findAttempt(job))?.progressOffset ?? 0;
-    const progress = new AttemptProgress(handle.folder, offset);
+    const progress = new AttemptProgress(this.files, handle.folder, offset);
     const stopping = new StopEscalation(this.executor, this.clock, this.settings.trainerStopSeconds);
     let flushedMs = Number.NEGATIVE_INFINITY;
     for (;;) {
@@ -175,15 +174,9 @@ export class RunAttempt {
   private async storeCheckpoint(job: JobRecord, handle: ExecutorHandle, line: CheckpointLine): Promise<string | undefined> {
     const folder = join(handle.folder, line.folder);
     // The trainer keeps the newest ones only; a service that was away for long finds old ones gone.
-    if (
-      !(await access(folder).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return undefined;
+    if (!(await this.files.exists(folder))) return undefined;
     const stamp: CheckpointStamp = { kind: 'checkpoint', jobId: job.id, step: line.step, baseModelDigest: job.modelDigest };
-    return (await putModelFolder(this.store, folder, { ...stamp })).digest;
+    return this.files.storeModel(folder, { ...stamp });
   }
 
   private async newestCheckpoint(job: JobRecord): Promise<CheckpointRecord | undefined> {

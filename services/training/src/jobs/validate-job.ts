@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { rm } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { UnitOfWork } from '#libs/persistence';
 import type { JobFailure } from './failure';
@@ -7,6 +6,7 @@ import type { JobRecord } from './job';
 import { JobFolders } from './job-folders';
 import { JobRecorder } from './job-recorder';
 import { type StageOutcome, StageJobRows } from './stage-job-rows';
+import { WorkFiles } from './work-files';
 
 /** Labels that a job's history lists. */
 const LABELS_LISTED = 50;
@@ -17,16 +17,17 @@ export class ValidateJob {
   constructor(
     private readonly stage: StageJobRows,
     private readonly folders: JobFolders,
+    private readonly files: WorkFiles,
     private readonly recorder: JobRecorder,
     private readonly unitOfWork: UnitOfWork,
   ) {}
 
   async execute(job: JobRecord, signal: AbortSignal): Promise<void> {
     // Files of an earlier try may be of rows that were never counted as valid.
-    await rm(this.folders.ofJob(job), { recursive: true, force: true });
+    await this.files.remove(this.folders.ofJob(job));
     const outcome = await this.stage.execute(job, signal);
     if (outcome.violations.length > 0) {
-      await rm(this.folders.ofJob(job), { recursive: true, force: true });
+      await this.files.remove(this.folders.ofJob(job));
       await this.unitOfWork.run((tx) => this.recorder.failed(tx, job, describe(outcome), 0), { label: 'fail invalid job' });
       return;
     }

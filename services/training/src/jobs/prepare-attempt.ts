@@ -22,7 +22,10 @@ export interface CheckpointStamp {
   baseModelDigest: string;
 }
 
-/** Makes the folder of an attempt: rows, model, checkpoint to go on from, job.json. Safe to repeat. */
+/**
+ * Makes the folder of an attempt: rows, model, checkpoint to go on from, job.json. It appears whole, and what is there stays: a process
+ * that has lost the job and was not told yet takes nothing away from a trainer that another one started.
+ */
 @Injectable()
 export class PrepareAttempt {
   constructor(
@@ -33,14 +36,16 @@ export class PrepareAttempt {
 
   async execute(job: JobRecord, checkpoint: CheckpointRecord | undefined, signal: AbortSignal): Promise<string> {
     const folder = this.folders.ofAttempt(job, job.attempts);
-    await this.files.remove(folder);
-    await this.files.makeFolder(folder);
+    if (await this.files.exists(join(folder, JOB_FILE))) return folder;
     const { files, violations } = await this.stage.execute(job, signal);
     if (violations.length > 0) throw specInvalid(violations);
     await this.fetchModel(job);
-    if (checkpoint) await this.fetchCheckpoint(job, checkpoint, folder);
+    const building = `${folder}.${job.leaseToken}.partial`;
+    await this.files.makeFolder(building);
+    if (checkpoint) await this.fetchCheckpoint(job, checkpoint, building);
     const content = job.kind === 'fine-tune' ? this.trainerJob(job, files, checkpoint) : this.evaluatorJob(job, files);
-    await this.files.writeText(join(folder, JOB_FILE), JSON.stringify(content, null, 2));
+    await this.files.writeText(join(building, JOB_FILE), JSON.stringify(content, null, 2));
+    if (!(await this.files.moveFolder(building, folder))) await this.files.remove(building);
     return folder;
   }
 

@@ -6,7 +6,7 @@ import { Logger } from '#libs/observability';
 import { UnitOfWork } from '#libs/persistence';
 import { TrainingSettings } from '../config';
 import { Executor } from '../executors/executor';
-import type { CheckpointLine } from '../trainers/trainer-contract';
+import { type CheckpointLine, PROCESS_FILE, type ProcessFile } from '../trainers/trainer-contract';
 import { EVALUATOR, TrainerCatalog } from '../trainers/trainer-catalog';
 import { AttemptProgress } from './attempt-progress';
 import { FinishAttempt, toFailure } from './finish-attempt';
@@ -20,8 +20,6 @@ import { type CheckpointStamp, PrepareAttempt } from './prepare-attempt';
 import { RunAttemptPorts } from './run-attempt-ports';
 import type { WorkFiles } from './work-files';
 
-/** EX_TEMPFAIL: another process has the attempt. */
-const ALREADY_TAKEN = 75;
 /** How long an attempt may wait for peers, blobs or disk before its trainer starts; then it has failed. */
 const START_SECONDS_MAX = 3_600;
 
@@ -69,7 +67,11 @@ export class RunAttempt {
       try {
         handle = await this.start(job, checkpoint, lease);
       } catch (error) {
-        return this.notStarted(job, lease, error);
+        if (lease.cause === 'lease-lost') return;
+        if (await this.mayWait(job, lease, error)) return this.finish.leaveForLater(job, 'attempt not started yet', error);
+        // Somebody who had lost the job may have started one meanwhile: then that one is the attempt's.
+        handle = await this.closeUnstarted(job);
+        if (!handle) return this.endUnstarted(job, lease, error);
       }
       // Not an attempt that failed when this fails: the trainer runs, and whoever has the job next finds it by its own file.
       await this.saveHandle(job, handle);
@@ -78,24 +80,37 @@ export class RunAttempt {
     if (watched) await this.finish.execute(watched.job, lease, watched.end);
   }
 
-  private async start(job: JobRecord, checkpoint: CheckpointRecord | undefined, lease: JobLease): Promise<ExecutorHandle> {
-    const folder = await this.prepare.execute(job, checkpoint, lease.signal);
-    lease.signal.throwIfAborted();
-    const command = this.trainers.command(job.kind === 'fine-tune' ? fineTuneSpec(job).trainer : EVALUATOR);
-    return this.executor.start({ folder, command, attemptToken: attemptTokenOf(job, job.attempts) });
+  /** A fault that passes says nothing about the job: its attempt stays open for whoever has the job next, for a time. */
+  private async mayWait(job: JobRecord, lease: JobLease, error: unknown): Promise<boolean> {
+    if (lease.cause || !isPassing(error)) return false;
+    return ((await this.findAttempt(job))?.seconds ?? 0) < START_SECONDS_MAX;
   }
 
-  private async notStarted(job: JobRecord, lease: JobLease, error: unknown): Promise<void> {
-    if (lease.cause === 'lease-lost') return;
+  /** Takes the place of a process, so that none that is started late can take it; gives the one that has it, if there is one. */
+  private async closeUnstarted(job: JobRecord): Promise<ExecutorHandle | undefined> {
+    const folder = this.folders.ofAttempt(job, job.attempts);
+    await this.files.makeFolder(folder);
+    const closed: ProcessFile = { pid: 0, attemptToken: '' };
+    if (await this.files.createText(join(folder, PROCESS_FILE), JSON.stringify(closed))) return undefined;
+    return this.executor.find(folder, attemptTokenOf(job, job.attempts));
+  }
+
+  /** No process runs, so the attempt may end: as failed, or as those wanted it who stopped it. */
+  private async endUnstarted(job: JobRecord, lease: JobLease, error: unknown): Promise<void> {
     if (lease.cause === 'cancel') return this.finish.cancel(job, lease);
     if (lease.cause === 'shutdown') {
       await this.unitOfWork.run((tx) => this.recorder.interrupted(tx, job), { label: 'hand job back' });
       return;
     }
     this.logger.warn({ jobId: job.id, attempt: job.attempts, err: error }, 'attempt not started');
-    const waited = (await this.findAttempt(job))?.seconds ?? 0;
-    if (isPassing(error) && waited < START_SECONDS_MAX) return this.finish.leaveForLater(job, 'attempt not started yet', error);
     return this.finish.fail(job, toFailure(error));
+  }
+
+  private async start(job: JobRecord, checkpoint: CheckpointRecord | undefined, lease: JobLease): Promise<ExecutorHandle> {
+    const folder = await this.prepare.execute(job, checkpoint, lease.signal);
+    lease.signal.throwIfAborted();
+    const command = this.trainers.command(job.kind === 'fine-tune' ? fineTuneSpec(job).trainer : EVALUATOR);
+    return this.executor.start({ folder, command, attemptToken: attemptTokenOf(job, job.attempts) });
   }
 
   // A process whose service was killed between its start and its record is found by the file that it made itself.
@@ -141,8 +156,8 @@ export class RunAttempt {
         flushedMs = this.clock.monotonicMs();
       }
       if (!status.alive) {
-        const other =
-          status.end.exitCode === ALREADY_TAKEN ? await this.executor.find(handle.folder, handle.attemptToken) : undefined;
+        // Two may have been started when the job changed hands; the one that came second gave up, and nobody may have seen that.
+        const other = await this.executor.find(handle.folder, handle.attemptToken);
         if (!other || other.pid === handle.pid) return { job, end: status.end };
         handle = other;
       } else await this.clock.sleep(this.settings.pollMilliseconds);

@@ -27,12 +27,12 @@ export class StageJobRows {
     private readonly settings: TrainingSettings,
   ) {}
 
-  /** Files that an earlier call left are used again: versions never change. Stops when the signal is aborted. */
-  async execute(job: JobRecord, signal: AbortSignal): Promise<StageOutcome> {
+  /** Files that an earlier call left are used again, unless `reads` is 'all': versions never change. Stops when the signal is aborted. */
+  async execute(job: JobRecord, signal: AbortSignal, reads: 'missing' | 'all' = 'missing'): Promise<StageOutcome> {
     const outcome: StageOutcome = { files: [], violations: [], faultyRows: 0 };
     for (const target of this.folders.stageTargets(job)) {
       signal.throwIfAborted();
-      const found = await findStaged(target.path);
+      const found = reads === 'missing' ? await findStaged(target.path) : undefined;
       if (found) {
         outcome.files.push({ ...found, file: target.relativePath });
         continue;

@@ -5,6 +5,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
+import { newId } from '#libs/clock';
 import type { ContractRows } from '../trainers/trainer-contract';
 import { TrainingErrors } from './jobs.errors';
 import type { RowCheck } from './row-check';
@@ -23,10 +24,13 @@ export interface StageOptions {
 
 export type StagedFile = Omit<ContractRows, 'file'>;
 
-/** Streams rows through the check into a file with bounded memory. The file appears only when every row was read. */
+/**
+ * Streams rows through the check into a file with bounded memory. The file appears only when every row was read and fits: whoever finds
+ * it need not check again. Two processes that do so at once (one has lost the job and was not told yet) write the same, each on its own.
+ */
 export async function stageRows(options: StageOptions): Promise<StagedFile> {
   const { source, target, check, rowsMax } = options;
-  const partial = `${target}.partial`;
+  const partial = `${target}.${newId()}.partial`;
   await mkdir(dirname(target), { recursive: true });
   const file = createWriteStream(partial);
   // The stream fails later than the write that caused it; the error surfaces in finished().
@@ -53,6 +57,10 @@ export async function stageRows(options: StageOptions): Promise<StagedFile> {
     throw error;
   }
   const staged: StagedFile = { rows, sha256: hash.digest('hex') };
+  if (check.violations().length > 0) {
+    await rm(partial, { force: true });
+    return staged;
+  }
   await rename(partial, target);
   await writeFile(`${target}.json`, JSON.stringify(staged));
   return staged;

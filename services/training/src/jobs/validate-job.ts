@@ -23,12 +23,11 @@ export class ValidateJob {
   ) {}
 
   async execute(job: JobRecord, signal: AbortSignal): Promise<void> {
-    // Files of an earlier try may be of rows that were never counted as valid.
-    await this.files.remove(this.folders.ofJob(job));
-    const outcome = await this.stage.execute(job, signal);
+    // Nothing is removed before the end is recorded: this process may have lost the job without knowing, and its trainer may run.
+    const outcome = await this.stage.execute(job, signal, 'all');
     if (outcome.violations.length > 0) {
-      await this.files.remove(this.folders.ofJob(job));
       await this.unitOfWork.run((tx) => this.recorder.failed(tx, job, describe(outcome), 0), { label: 'fail invalid job' });
+      await this.files.remove(this.folders.ofJob(job));
       return;
     }
     const inputs = job.inputs.map((input, index) => ({ ...input, rows: outcome.files[index]?.rows ?? input.rows }));

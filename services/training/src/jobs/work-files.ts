@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { BlobStore, fetchModelFolder, type ModelManifest, putModelFolder } from '#libs/storage';
 
 /** What is done with files of attempts, and their way into the blob store and out of it. A port, so that the simulator can be the disk. */
 export abstract class WorkFiles {
   abstract makeFolder(path: string): Promise<void>;
+  /** False when something is there already; that stays. */
+  abstract moveFolder(from: string, to: string): Promise<boolean>;
   /** With all that is in it; nothing happens when it is not there. */
   abstract remove(path: string): Promise<void>;
   abstract exists(path: string): Promise<boolean>;
   /** Undefined when there is no such file. */
   abstract readText(path: string): Promise<string | undefined>;
   abstract writeText(path: string, text: string): Promise<void>;
+  /** The same for a file that is not there yet; false when it is, and that stays. */
+  abstract createText(path: string, text: string): Promise<boolean>;
   /** At most `bytesMax` bytes from `offset` on; none when there is no such file. */
   abstract readBytes(path: string, offset: number, bytesMax: number): Promise<Buffer>;
   /** Stores a file; gives its digest. */
@@ -34,6 +38,10 @@ export class DiskWorkFiles extends WorkFiles {
     await mkdir(path, { recursive: true });
   }
 
+  moveFolder(from: string, to: string): Promise<boolean> {
+    return unlessThere(rename(from, to));
+  }
+
   async remove(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
   }
@@ -51,6 +59,10 @@ export class DiskWorkFiles extends WorkFiles {
 
   async writeText(path: string, text: string): Promise<void> {
     await writeFile(path, text);
+  }
+
+  createText(path: string, text: string): Promise<boolean> {
+    return unlessThere(writeFile(path, text, { flag: 'wx' }));
   }
 
   async readBytes(path: string, offset: number, bytesMax: number): Promise<Buffer> {
@@ -86,6 +98,17 @@ async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
     return await reading;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function unlessThere(making: Promise<void>): Promise<boolean> {
+  try {
+    await making;
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOTEMPTY') return false;
     throw error;
   }
 }

@@ -10,7 +10,7 @@ type Method = (this: Self, ...args: Self[]) => unknown;
 export interface Mutant {
   name: string;
   /** Where it shows; default: messaging. */
-  world?: 'intents' | 'jobs' | 'webhooks';
+  world?: 'intents' | 'jobs' | 'training' | 'webhooks';
   twist?: Twist;
   /** Replaces a method; gives the function that puts it back. */
   apply?: () => () => void;

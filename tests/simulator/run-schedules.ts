@@ -3,11 +3,18 @@ import { drawPlan, type Plan } from './faults';
 import { IntentsWorld } from './intents-world';
 import { JobsWorld } from './jobs-world';
 import type { Schemas } from './schemas';
+import { TrainingWorld } from './training-world';
 import { WebhooksWorld } from './webhooks-world';
 import { type Twist, World } from './world';
 
 /** The worlds by name. */
-export const WORLDS = { messaging: World, intents: IntentsWorld, jobs: JobsWorld, webhooks: WebhooksWorld };
+export const WORLDS = {
+  messaging: World,
+  intents: IntentsWorld,
+  jobs: JobsWorld,
+  training: TrainingWorld,
+  webhooks: WebhooksWorld,
+};
 
 export type WorldName = keyof typeof WORLDS;
 

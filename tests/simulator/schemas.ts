@@ -5,6 +5,7 @@ import { CreateProfilesAndRecipes1795461600000 } from '../../services/data-prep/
 import { CreateDeployments1763910000002 } from '../../services/gateway/src/migrations/1763910000002-create-deployments';
 import { CreateMonitors1764590400003 } from '../../services/monitoring/src/migrations/1764590400003-create-monitors';
 import { IndexDeliveriesByWorkspace1764590400007 } from '../../services/monitoring/src/migrations/1764590400007-index-deliveries-by-workspace';
+import { migrations as trainingMigrations } from '../../services/training/src/migrations';
 import { SERVICE_TABLES } from './service';
 import { loadParser } from './sql/ast';
 import { Schema } from './sql/schema';
@@ -33,6 +34,7 @@ export interface Schemas {
   log: Schema;
   intents: Schema;
   jobs: Schema;
+  training: Schema;
   webhooks: Schema;
 }
 
@@ -43,6 +45,7 @@ export async function loadSchemas(): Promise<Schemas> {
     log: await Schema.from(eventLogMigrations),
     intents: await Schema.from([CreateDeployments1763910000002], [ENDPOINT_TABLES]),
     jobs: await Schema.from([CreateProfilesAndRecipes1795461600000], [WORK_TABLES]),
+    training: await Schema.from([...persistenceMigrations, ...messagingMigrations, ...trainingMigrations]),
     webhooks: await Schema.from([CreateMonitors1764590400003, IndexDeliveriesByWorkspace1764590400007], [FIRED_TABLE]),
   };
 }

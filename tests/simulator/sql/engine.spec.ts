@@ -113,4 +113,17 @@ describe('the simulated Postgres', () => {
     expect(text('2026-01-01T00:00:00.123456Z').answer?.rows).toEqual([{ t: '2026-01-01 00:00:00.123456+00', same: true }]);
     expect(text('2026-01-01T00:00:00Z').answer?.rows).toEqual([{ t: '2026-01-01 00:00:00+00', same: true }]);
   });
+
+  it('puts objects of jsonb together, compares them by content, and reads a field as text', async () => {
+    const { a } = await open([
+      "create table j (id int primary key, facts jsonb not null default '{}', n int not null default 0)",
+    ]);
+    a('insert into j (id) values (1)');
+    const add = 'update j set facts = facts || $1::jsonb, n = coalesce(($1::jsonb ->> $2)::integer, n) returning facts, n';
+    expect(a(add, ['{"v":3,"x":{"y":1}}', 'v']).answer?.rows).toEqual([{ facts: { v: 3, x: { y: 1 } }, n: 3 }]);
+    expect(a(add, ['{"v":null,"z":true}', 'v']).answer?.rows).toEqual([{ facts: { v: null, x: { y: 1 }, z: true }, n: 3 }]);
+    const same = (json: string) => a('select facts = $1::jsonb as same from j', [json]).answer?.rows;
+    expect(same('{"z":true,"x":{"y":1},"v":null}')).toEqual([{ same: true }]);
+    expect(same('{"z":true}')).toEqual([{ same: false }]);
+  });
 });

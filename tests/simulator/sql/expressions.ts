@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Ast, nameOf, open, Unsupported } from './ast';
 import { aggregate, callFunction, isAggregate } from './functions';
+import { jsonOperator } from './json';
 import { as, type Env, type Expression, type Scope } from './shapes';
 import { coerce, compare, textOf, timeText, type Type, typeOfName } from './values';
 
@@ -70,6 +71,7 @@ function unify(a: Expression, b: Expression): [Expression, Expression] {
 }
 
 function operator(name: string, left: Expression, right: Expression): Expression {
+  if (left.type === 'jsonb') return jsonOperator(name, left, right);
   const test = COMPARE[name];
   if (test) {
     const [a, b] = unify(left, right);
@@ -240,14 +242,6 @@ function call(fields: Ast, scope: Scope): Expression {
   return callFunction(name, args, named);
 }
 
-function timeAsText(time: Expression): Expression {
-  const evaluate = (env: Env): unknown => {
-    const atMs = time.eval(env);
-    return atMs === null ? null : timeText(atMs as number);
-  };
-  return { type: 'text', eval: evaluate };
-}
-
 /** Compiles an expression of the parse tree to a closure. */
 export function compile(node: Ast, scope: Scope): Expression {
   const [kind, fields] = open(node);
@@ -261,7 +255,7 @@ export function compile(node: Ast, scope: Scope): Expression {
     case 'TypeCast': {
       const inner = compile(fields.arg, scope);
       const type = typeOfName(fields.typeName);
-      if (inner.type === 'timestamptz' && type === 'text') return timeAsText(inner);
+      if (inner.type === 'timestamptz' && type === 'text') return { type, eval: (env) => timeText(inner.eval(env)) };
       return { type, eval: (env) => coerce(inner.eval(env), type) };
     }
     case 'A_Expr':

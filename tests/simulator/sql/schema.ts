@@ -4,7 +4,7 @@ import { compile } from './expressions';
 import { compileStatement } from './select';
 import type { Scope, Subselect } from './shapes';
 import { type Context, LookAgain, Table } from './store';
-import { typeNamed, typeOfName, type Type } from './values';
+import { parseJson, typeNamed, typeOfName, type Type } from './values';
 
 type Migration = new () => { up(runner: { query(sql: string): Promise<void> }): Promise<void> };
 
@@ -217,5 +217,5 @@ function columnOf(fields: Ast, scope: Scope) {
 }
 
 function coerceDefault(value: unknown, type: Type): unknown {
-  return type === 'jsonb' && typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
+  return type === 'jsonb' && typeof value === 'string' ? parseJson(value) : value;
 }

@@ -49,7 +49,7 @@ export function coerce(value: unknown, type: Type): unknown {
     case 'interval':
       return typeof value === 'string' ? intervalMs(value) : value;
     case 'jsonb':
-      return typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
+      return typeof value === 'string' ? parseJson(value) : value;
     case 'bool':
       return value === true || value === 't' || value === 'true';
     case 'text':
@@ -59,6 +59,9 @@ export function coerce(value: unknown, type: Type): unknown {
       return value;
   }
 }
+
+/** Frozen: everybody gets the object that lies in the table, and who would change it there is told. */
+export const parseJson = (text: string): unknown => JSON.parse(text, (_key, value: unknown) => Object.freeze(value));
 
 function arrayOf(value: unknown, type: Type): unknown {
   if (value === '{}') return [];
@@ -73,7 +76,11 @@ function timeMs(text: string): number {
 }
 
 /** As Postgres prints it in UTC: to the microsecond, without zeros at the end. */
-export function timeText(atMs: number): string {
+export function timeText(atMs: unknown): unknown {
+  return atMs === null ? null : printTime(atMs as number);
+}
+
+function printTime(atMs: number): string {
   const wholeMs = Math.floor(atMs);
   const micros = String(Math.floor((atMs - wholeMs) * 1_000)).padStart(3, '0');
   const [seconds, millis] = new Date(wholeMs).toISOString().replace('T', ' ').replace('Z', '').split('.');
@@ -93,7 +100,7 @@ export function toDriver(value: unknown, type: Type): unknown {
   if (value === null || value === undefined) return null;
   if (type === 'int8') return textOf(value);
   if (type === 'timestamptz') return new Date(Math.floor(value as number));
-  return type === 'jsonb' ? structuredClone(value) : value;
+  return value;
 }
 
 /** Order of two values that are not null. */

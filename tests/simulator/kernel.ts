@@ -239,6 +239,15 @@ export class SimProcess {
   }
 }
 
+/** What a server makes of a request: its effect's value, or the error that it answers with. */
+export function outcomeOf<T>(effect: () => T): { value?: T; error?: Error } {
+  try {
+    return { value: effect() };
+  } catch (error) {
+    return { error: error as Error };
+  }
+}
+
 class SimClock extends Clock {
   constructor(private readonly owner: SimProcess) {
     super();

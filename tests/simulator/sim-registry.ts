@@ -7,7 +7,7 @@ import {
   type AliasMoveRequest,
   type ChampionFacts,
 } from '../../services/training/src/registry/model-registry';
-import type { Kernel, SimProcess } from './kernel';
+import { type Kernel, outcomeOf, type SimProcess } from './kernel';
 import { sha256 } from './sim-host';
 
 const TIMEOUT_MS = 5_000;
@@ -75,7 +75,7 @@ export class SimModelRegistry extends ModelRegistry {
       const loses = process.loseAnswers.has(process.calls + 1);
       process.request('registry', (answer) => {
         const isAway = process.kernel.nowMs < registry.awayUntilMs || process.kernel.chance(0.05);
-        const outcome = attempt(isAway ? refuse : effect);
+        const outcome = outcomeOf(isAway ? refuse : effect);
         if (loses) return;
         const reply = (): void => {
           late();
@@ -90,12 +90,4 @@ export class SimModelRegistry extends ModelRegistry {
 
 function refuse(): never {
   throw CommonErrors.UNAVAILABLE('the registry is away');
-}
-
-function attempt<T>(work: () => T): { value?: T; error?: Error } {
-  try {
-    return { value: work() };
-  } catch (error) {
-    return { error: error as Error };
-  }
 }

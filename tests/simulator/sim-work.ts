@@ -8,7 +8,7 @@ import { TrainingErrors } from '../../services/training/src/jobs/jobs.errors';
 import type { StageOutcome } from '../../services/training/src/jobs/stage-job-rows';
 import { WorkFiles } from '../../services/training/src/jobs/work-files';
 import { PROCESS_FILE, type ProcessFile } from '../../services/training/src/trainers/trainer-contract';
-import type { SimProcess } from './kernel';
+import { outcomeOf, type SimProcess } from './kernel';
 import { sha256, type SimHost } from './sim-host';
 import type { SimTrainer } from './sim-trainer';
 
@@ -16,12 +16,12 @@ const UNAVAILABLE_SHARE = 0.04;
 
 /** Does something on the host or in its blob store: takes a moment, and the process may die before or after it. */
 function act<T>(process: SimProcess, effect: () => T, latencyMs = 20): Promise<T> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     process.request(
       'host',
       (answer) => {
-        const result = effect();
-        answer(() => resolve(result));
+        const { value, error } = outcomeOf(effect);
+        answer(() => (error ? reject(error) : resolve(value as T)));
       },
       latencyMs,
     );
@@ -101,7 +101,7 @@ export class SimWorkFiles extends WorkFiles {
 /** Starts trainers on the host and finds them again, as ChildProcessExecutor does with processes. */
 export class SimExecutor extends Executor {
   readonly name = 'simulated';
-  private readonly children = new Map<string, SimTrainer>();
+  private readonly children = new Map<number, SimTrainer>();
 
   constructor(
     private readonly process: SimProcess,
@@ -113,7 +113,7 @@ export class SimExecutor extends Executor {
   async start({ folder, attemptToken }: AttemptStart): Promise<ExecutorHandle> {
     if (this.process.kernel.chance(UNAVAILABLE_SHARE)) throw TrainingErrors.TRAINER_NOT_STARTED('no process is left');
     const trainer = await act(this.process, () => this.host.spawn(folder, attemptToken));
-    this.children.set(attemptToken, trainer);
+    this.children.set(trainer.pid, trainer);
     return this.handleOf(trainer.pid, folder, attemptToken);
   }
 
@@ -124,10 +124,10 @@ export class SimExecutor extends Executor {
   }
 
   async status(handle: ExecutorHandle): Promise<ExecutorStatus> {
-    const child = this.children.get(handle.attemptToken);
+    const child = this.children.get(handle.pid);
     if (child) {
       if (!child.end) return { alive: true };
-      this.children.delete(handle.attemptToken);
+      this.children.delete(handle.pid);
       return { alive: false, end: { ...child.end, stderrTail: '', unseen: false } };
     }
     if (this.host.find(handle.pid)?.end === undefined) return { alive: true };
@@ -135,7 +135,7 @@ export class SimExecutor extends Executor {
   }
 
   async signal(handle: ExecutorHandle, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    (this.children.get(handle.attemptToken) ?? this.host.find(handle.pid))?.signal(signal);
+    (this.children.get(handle.pid) ?? this.host.find(handle.pid))?.signal(signal);
   }
 
   private handleOf(pid: number, folder: string, attemptToken: string): ExecutorHandle {

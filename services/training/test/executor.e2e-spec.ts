@@ -68,6 +68,16 @@ describe('ChildProcessExecutor', () => {
     }
   }, 20_000);
 
+  it('tells two processes of one attempt apart', async () => {
+    const handle = await first.start({ folder, command: command('kind'), attemptToken: 'job-4.1' });
+    await eventually(async () => (await first.find(folder, 'job-4.1')) ?? false);
+    const second = await first.start({ folder, command: [process.execPath, '-e', 'process.exit(75)'], attemptToken: 'job-4.1' });
+    expect(await gone(first, second)).toMatchObject({ exitCode: 75 });
+    expect(await first.status(handle)).toEqual({ alive: true });
+    await first.signal(handle, 'SIGKILL');
+    expect(await gone(first, handle)).toMatchObject({ unseen: false, signal: 'SIGKILL' });
+  }, 20_000);
+
   it('says that a command cannot be started', async () => {
     const start = first.start({ folder, command: ['/no/such/program'], attemptToken: 'job-3.1' });
     await expect(start).rejects.toMatchObject({ code: 'TRAINING.TRAINER_NOT_STARTED' });

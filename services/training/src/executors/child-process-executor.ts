@@ -19,7 +19,8 @@ const LOG_TAIL_BYTES = 4096;
  */
 export class ChildProcessExecutor extends Executor {
   readonly name = 'child-process';
-  private readonly children = new Map<string, ChildProcess>();
+  /** By pid: when this process lost a job and claimed it again, it may have started two of one attempt. */
+  private readonly children = new Map<number, ChildProcess>();
 
   constructor(private readonly options: { niceness: number }) {
     super();
@@ -42,7 +43,7 @@ export class ChildProcessExecutor extends Executor {
       child.unref();
       const pid = child.pid as number;
       this.lowerPriority(pid);
-      this.children.set(attempt.attemptToken, child);
+      this.children.set(pid, child);
       // Gone already is no fault here: the status will tell how it ended.
       const processStart = (await identify(pid))?.start ?? '';
       return { executor: this.name, pid, processStart, attemptToken: attempt.attemptToken, folder: attempt.folder };
@@ -69,10 +70,10 @@ export class ChildProcessExecutor extends Executor {
   }
 
   async status(handle: ExecutorHandle): Promise<ExecutorStatus> {
-    const child = this.children.get(handle.attemptToken);
+    const child = this.childOf(handle);
     if (child) {
       if (child.exitCode === null && child.signalCode === null) return { alive: true };
-      this.children.delete(handle.attemptToken);
+      this.children.delete(handle.pid);
       return {
         alive: false,
         end: await this.describeEnd(handle, { exitCode: child.exitCode, signal: child.signalCode, unseen: false }),
@@ -84,7 +85,7 @@ export class ChildProcessExecutor extends Executor {
 
   async signal(handle: ExecutorHandle, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     // Never by pid alone: it may belong to somebody else by now.
-    const child = this.children.get(handle.attemptToken);
+    const child = this.childOf(handle);
     if (child) {
       child.kill(signal);
       return;
@@ -95,6 +96,12 @@ export class ChildProcessExecutor extends Executor {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+  }
+
+  /** A pid may have been another's before it was our child's. */
+  private childOf(handle: ExecutorHandle): ChildProcess | undefined {
+    const child = this.children.get(handle.pid);
+    return child?.spawnargs.at(-1) === handle.attemptToken ? child : undefined;
   }
 
   private async isAlive(handle: ExecutorHandle): Promise<boolean> {

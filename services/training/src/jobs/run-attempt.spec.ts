@@ -102,6 +102,13 @@ describe('an attempt', () => {
     expect(finish.fail).toHaveBeenCalledTimes(1);
   });
 
+  it('ends also when the disk does not take that', async () => {
+    const { run, finish, files } = attempt({ isStarted: false });
+    files.createText.mockRejectedValue(new Error('the disk is full'));
+    await run.execute(claimed, lease);
+    expect(finish.fail).toHaveBeenCalledTimes(1);
+  });
+
   it('goes on with a process that one started who had lost the job', async () => {
     const { run, finish } = attempt({ isStarted: false, isTaken: true });
     await run.execute(claimed, lease);

@@ -89,9 +89,15 @@ export class RunAttempt {
   /** Takes the place of a process, so that none that is started late can take it; gives the one that has it, if there is one. */
   private async closeUnstarted(job: JobRecord): Promise<ExecutorHandle | undefined> {
     const folder = this.folders.ofAttempt(job, job.attempts);
-    await this.files.makeFolder(folder);
     const closed: ProcessFile = { pid: 0, attemptToken: '' };
-    if (await this.files.createText(join(folder, PROCESS_FILE), JSON.stringify(closed))) return undefined;
+    try {
+      await this.files.makeFolder(folder);
+      if (await this.files.createText(join(folder, PROCESS_FILE), JSON.stringify(closed))) return undefined;
+    } catch (error) {
+      // A disk that refuses this refuses a process too, so the attempt ends: a job must not wait for ever for a full disk.
+      this.logger.warn({ jobId: job.id, attempt: job.attempts, err: error }, 'attempt not closed');
+      return undefined;
+    }
     return this.executor.find(folder, attemptTokenOf(job, job.attempts));
   }
 

@@ -149,7 +149,7 @@ export class TrainingReplica {
     const executor = new SimExecutor(process, host);
     const ports = new RunAttemptPorts(executor, jobs, recorder, unitOfWork, clock, silentLogger, files);
     const prepare = new PrepareAttempt(files, stage, folders);
-    const finish = new FinishAttempt(files, folders, jobs, recorder, unitOfWork, clock, settings, metrics);
+    const finish = new FinishAttempt(files, folders, jobs, recorder, unitOfWork, settings, metrics);
     const attempt = new RunAttempt(ports, prepare, finish, folders, trainers, settings);
     const validate = new ValidateJob(stage, folders, files, recorder, unitOfWork);
     return new JobWork(validate, attempt, finish, recorder, jobs, unitOfWork);

@@ -14,6 +14,7 @@ import { MessagingErrors } from '../messaging.errors';
 import { within } from '../within';
 import { surviveClockSteps } from './clock-step-fix';
 import { registerCodecs } from './codecs';
+import { beginConnectionsFresh } from './fresh-connection-fix';
 import { stopIdleTimers } from './idle-timer-fix';
 import { KafkaClient, type KafkaClientOptions } from './kafka-client';
 import { mapKafkaError } from './kafka-errors';
@@ -53,6 +54,7 @@ export class KafkaBroker extends Broker {
     super();
     registerCodecs();
     stopIdleTimers();
+    beginConnectionsFresh();
     surviveClockSteps();
     encodeRecordsOnce();
     decodeRecordsOnce();

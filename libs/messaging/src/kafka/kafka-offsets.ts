@@ -4,6 +4,7 @@ import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { isAppError } from '#libs/errors';
 import { GroupOffsets, type GroupPosition, type NewPosition } from '../group-offsets';
 import { MessagingErrors } from '../messaging.errors';
+import { beginConnectionsFresh } from './fresh-connection-fix';
 import { stopIdleTimers } from './idle-timer-fix';
 import { isOutage, mapKafkaError, protocolType } from './kafka-errors';
 
@@ -18,6 +19,7 @@ export class KafkaOffsets extends GroupOffsets {
   constructor(brokers: string[]) {
     super();
     stopIdleTimers();
+    beginConnectionsFresh();
     // Faults are thrown to the tool, which prints them: within seconds, as whoever asks may be looking for a broker that is down.
     this.admin = new Kafka({
       clientId: 'millrace-consumers-tool',

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { FinishAttempt } from '../../services/training/src/jobs/finish-attempt';
-import { RunAttempt } from '../../services/training/src/jobs/run-attempt';
 import { StepRun } from '../../services/training/src/pipeline-runs/step-run';
 import { replaceMethod, replaceSql, type Mutant, type Self } from './mutant';
 
@@ -21,7 +20,7 @@ const JOBS: readonly Mutant[] = [
   {
     name: 'claim a training job that another replica holds',
     world,
-    twist: replaceSql("(state = 'running' and (lease_until is null or lease_until < now()))", "(state = 'running')"),
+    twist: replaceSql('lease_until < now() and (lease_owner = $1 or $5)', '$5 or not $5'),
   },
   {
     name: 'keep the token of a training job that was given back',
@@ -40,11 +39,6 @@ const JOBS: readonly Mutant[] = [
           return 'succeeded';
         },
     ),
-  },
-  {
-    name: 'end an attempt without taking the place of its process',
-    world,
-    apply: replaceMethod(RunAttempt, 'closeUnstarted', () => async () => undefined),
   },
 ];
 

@@ -9,7 +9,7 @@ import type { Page, PageInput } from '../datasets/page';
 import { readChunkedLines } from './row-chunks';
 
 /** A row may have a megabyte and a page a thousand rows: one answer must fit into memory, and into the 4 MiB that gRPC clients take by default. */
-const PAGE_CHARACTERS_MAX = 2 * 1024 * 1024;
+const PAGE_BYTES_MAX = 2 * 1024 * 1024;
 
 /** A stored line and its position. */
 export interface StoredLine {
@@ -57,10 +57,10 @@ export class ListLines {
       toOrdinal: from + size,
     });
     const lines: StoredLine[] = [];
-    let characters = 0;
+    let bytes = 0;
     for await (const json of readChunkedLines(this.blobs, chunks, from)) {
-      characters += json.length;
-      if (lines.length === size || (lines.length > 0 && characters > PAGE_CHARACTERS_MAX)) break;
+      bytes += Buffer.byteLength(json);
+      if (lines.length === size || (lines.length > 0 && bytes > PAGE_BYTES_MAX)) break;
       lines.push({ ordinal: from + lines.length, json });
     }
     return lines;

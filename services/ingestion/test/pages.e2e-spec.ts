@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import { call, startIngestion, type IngestionUnderTest } from './support';
+
+describe('pages of rows', () => {
+  let ingest: IngestionUnderTest;
+  beforeAll(async () => {
+    ingest = await startIngestion();
+  }, 60_000);
+  afterAll(() => ingest.close());
+
+  it('cuts a page of large rows to what a message can carry; the next page goes on', async () => {
+    const { body } = await ingest.upload(
+      'large',
+      Array.from({ length: 12 }, (_, n) => `{"n":${n},"t":"${'界'.repeat(300_000)}"}\n`).join(''),
+    );
+    expect(body.rowsKept).toBe('12');
+    const sizes: number[] = [];
+    const seen: number[] = [];
+    for (let pageToken = ''; sizes.length === 0 || pageToken !== '';) {
+      const page = await ingest.client.listRows({ versionId: body.id as string, pageSize: 1000, pageToken }, call);
+      sizes.push(page.rows.length);
+      seen.push(...page.rows.map(({ json }) => (JSON.parse(json) as { n: number }).n));
+      pageToken = page.nextPageToken;
+    }
+    expect(sizes).toEqual([2, 2, 2, 2, 2, 2]);
+    expect(seen).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
+  it('refuses page tokens of other lists and other workspaces', async () => {
+    const { body } = await ingest.upload('pages', '{"a":1}\n{"a":2}\n{"a":3}\n');
+    const first = await ingest.http('GET', `/dataset-versions/${body.id}/rows?pageSize=2`);
+    expect(first.body.items).toHaveLength(2);
+    const token = encodeURIComponent(first.body.nextPageToken as string);
+    const second = await ingest.http('GET', `/dataset-versions/${body.id}/rows?pageSize=2&pageToken=${token}`);
+    expect(second.body).toMatchObject({ items: [{ ordinal: 2 }], nextPageToken: '' });
+    for (const path of ['/datasets', `/dataset-versions/${body.id}/quarantine`]) {
+      expect((await ingest.http('GET', `${path}?pageToken=${token}`)).status).toBe(400);
+    }
+    expect((await ingest.http('GET', '/datasets?pageToken=garbage')).status).toBe(400);
+    expect((await ingest.http('GET', '/datasets?pageSize=-1')).body.errors[0].field).toBe('pageSize');
+  });
+});

@@ -11,8 +11,6 @@ export { logFailure } from './log-failure';
 export { observeRequests } from './observe-requests';
 export { assertPublicUrl, isPublicAddress, OutboundErrors, OutboundHttp, PRIVATE_NETS } from './outbound';
 export type { OutboundRequest, OutboundResponse } from './outbound';
-export { dnsResolver } from './resolve-name';
-export type { ResolveName } from './resolve-name';
 export { Answers, describeParameter, RegistersRoutes } from './openapi/describe-route';
 export type { PlainRoute, RouteDescription } from './openapi/describe-route';
 export { openApiDocument } from './openapi/openapi-document';

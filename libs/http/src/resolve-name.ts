@@ -35,7 +35,7 @@ export function dnsResolver({ limitMs = 3000, servers }: DnsOptions = {}): Resol
       const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
       const addresses = [...addressesOf(four, 4), ...addressesOf(six, 6)];
       if (addresses.length > 0) return addresses;
-      throw unresolved(hostname, four, isLate ? limitMs : undefined);
+      throw unresolved(hostname, four, isLate);
     } finally {
       clearTimeout(timer);
     }
@@ -46,12 +46,12 @@ function addressesOf(answer: PromiseSettledResult<string[]>, family: 4 | 6): Loo
   return answer.status === 'fulfilled' ? answer.value.map((address) => ({ address, family })) : [];
 }
 
-function unresolved(hostname: string, answer: PromiseSettledResult<string[]>, limitMs: number | undefined): Error {
+function unresolved(hostname: string, answer: PromiseSettledResult<string[]>, isLate: boolean): Error {
   const cause: unknown = answer.status === 'rejected' ? answer.reason : undefined;
   const reason = (cause as { code?: string } | undefined)?.code;
   const message =
-    limitMs === undefined && reason !== 'ETIMEOUT'
-      ? `the name ${hostname} has no address`
-      : `the name ${hostname} was not resolved in time: its DNS server does not answer`;
+    isLate || reason === 'ETIMEOUT'
+      ? `the name ${hostname} was not resolved in time: its DNS server does not answer`
+      : `the name ${hostname} has no address`;
   return OutboundErrors.NAME_NOT_RESOLVED(message, { hostname, reason }, cause);
 }

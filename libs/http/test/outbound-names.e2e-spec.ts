@@ -2,7 +2,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { eventually } from '#libs/testing';
-import { dnsResolver, OutboundHttp } from '../src';
+import { OutboundHttp } from '../src';
+import { dnsResolver } from '../src/resolve-name';
 
 const TYPE_A = 1;
 // Long enough for what must be done meanwhile, on a busy machine too.

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Ids } from '#libs/clock';
 import { Idempotency, type Transaction, UnitOfWork } from '#libs/persistence';
 import { BaseModels } from '../base-models/base-models';
+import { answerOnce } from '../jobs/answer-once';
 import type { Caller } from '../jobs/caller';
 import type { PreparedJob } from '../jobs/create-job';
 import type { JobViolation } from '../jobs/failure';
@@ -28,14 +29,13 @@ export class CreateEvaluationJob {
 
   async execute(caller: Caller, given: EvaluationSpecInput, requestId: string): Promise<JobRecord> {
     if (given.pipelineRunId) throw specInvalid([{ field: 'pipelineRunId', message: 'is set by pipelines only' }]);
-    // A repeated request gets its first answer, whatever has become of peers and datasets by then: what this finds is thrown later.
-    const [prepared] = await Promise.allSettled([this.prepare(caller.workspace, given)]);
     const key = { workspace: caller.workspace, operation: 'CreateEvaluationJob', requestId, request: given };
-    const work = async (tx: Transaction): Promise<JobRecord> => {
-      if (prepared.status === 'rejected') throw prepared.reason;
-      return this.insert(tx, caller, prepared.value);
-    };
-    return this.unitOfWork.run((tx) => this.idempotency.once(tx, key, () => work(tx)), { label: 'create evaluation job' });
+    const { unitOfWork, idempotency } = this;
+    return answerOnce({ unitOfWork, idempotency }, key, {
+      label: 'create evaluation job',
+      prepare: () => this.prepare(caller.workspace, given),
+      carryOut: (tx, prepared) => this.insert(tx, caller, prepared),
+    });
   }
 
   /** Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. */

@@ -4,6 +4,7 @@ import { Ids } from '#libs/clock';
 import { Idempotency, type Transaction, UnitOfWork } from '#libs/persistence';
 import { BaseModels } from '../base-models/base-models';
 import { TrainerCatalog } from '../trainers/trainer-catalog';
+import { answerOnce } from './answer-once';
 import type { Caller } from './caller';
 import type { JobViolation } from './failure';
 import { type FineTuneSpecInput, readFineTuneSpec } from './fine-tune-spec';
@@ -32,14 +33,13 @@ export class CreateJob {
 
   async execute(caller: Caller, given: FineTuneSpecInput, requestId: string): Promise<JobRecord> {
     if (given.pipelineRunId) throw specInvalid([{ field: 'pipelineRunId', message: 'is set by pipelines only' }]);
-    // A repeated request gets its first answer, whatever has become of peers and datasets by then: what this finds is thrown later.
-    const [prepared] = await Promise.allSettled([this.prepare(caller.workspace, given)]);
     const key = { workspace: caller.workspace, operation: 'CreateJob', requestId, request: given };
-    const work = async (tx: Transaction): Promise<JobRecord> => {
-      if (prepared.status === 'rejected') throw prepared.reason;
-      return this.insert(tx, caller, prepared.value);
-    };
-    return this.unitOfWork.run((tx) => this.idempotency.once(tx, key, () => work(tx)), { label: 'create job' });
+    const { unitOfWork, idempotency } = this;
+    return answerOnce({ unitOfWork, idempotency }, key, {
+      label: 'create job',
+      prepare: () => this.prepare(caller.workspace, given),
+      carryOut: (tx, prepared) => this.insert(tx, caller, prepared),
+    });
   }
 
   /** Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. */

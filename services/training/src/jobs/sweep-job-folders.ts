@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { rm } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { Logger } from '#libs/observability';
 import { Database } from '#libs/persistence';
 import { JobFolders } from './job-folders';
 import { JobsRepository } from './jobs.repository';
+import { WorkFiles } from './work-files';
 
 const PAUSE_MS = 10 * 60_000;
 /** Folders that are asked for at once. */
@@ -22,6 +22,7 @@ export class SweepJobFolders {
 
   constructor(
     private readonly folders: JobFolders,
+    private readonly files: WorkFiles,
     private readonly jobs: JobsRepository,
     private readonly database: Database,
     private readonly clock: Clock,
@@ -34,7 +35,7 @@ export class SweepJobFolders {
     let removed = 0;
     for (let start = 0; start < found.length; start += BATCH_FOLDERS) {
       const ended = await this.jobs.ended(this.database, found.slice(start, start + BATCH_FOLDERS));
-      for (const job of ended) await rm(this.folders.ofJob(job), { recursive: true, force: true });
+      for (const job of ended) await this.files.remove(this.folders.ofJob(job));
       removed += ended.length;
     }
     if (removed > 0) this.logger.info({ removed }, 'files of ended jobs removed');

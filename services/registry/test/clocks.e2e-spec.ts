@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Clock } from '#libs/clock';
-import type { TestService } from '#libs/testing';
 import { ExpireApprovals } from '../src/approvals/expire-approvals';
-import { HttpCaller, startRegistry } from './harness';
+import { useRegistry } from './harness';
 
 jest.setTimeout(30_000);
 
@@ -10,30 +9,27 @@ const HOUR_MS = 3_600_000;
 
 // The clock that is wrong is that of one process; the others and the database go on as before.
 describe('a process of the registry with a wrong clock', () => {
-  let service: TestService;
-  let http: HttpCaller;
-
-  beforeAll(async () => {
-    service = await startRegistry();
-    http = new HttpCaller(service.baseUrl);
-  }, 60_000);
+  const registry = useRegistry();
   afterEach(() => jest.restoreAllMocks());
-  afterAll(() => service.close());
 
   const make = async (name: string, versions: number): Promise<void> => {
-    await http.mlflow('POST', 'registered-models/create', { name });
+    await registry.http.mlflow('POST', 'registered-models/create', { name });
     for (let version = 1; version <= versions; version += 1) {
-      await http.mlflow('POST', 'model-versions/create', { name, source: `s3://bucket/${version}` });
+      await registry.http.mlflow('POST', 'model-versions/create', { name, source: `s3://bucket/${version}` });
     }
   };
   const setClock = (offMs: number): void => {
-    jest.spyOn(service.get(Clock), 'now').mockImplementation(() => new Date(Date.now() + offMs));
+    jest.spyOn(registry.service.get(Clock), 'now').mockImplementation(() => new Date(Date.now() + offMs));
   };
 
   it('keeps one answer to what an alias pointed to at any time', async () => {
     await make('turned-back', 4);
     const set = (version: number) =>
-      http.mlflow('POST', 'registered-models/alias', { name: 'turned-back', alias: 'champion', version: String(version) });
+      registry.http.mlflow('POST', 'registered-models/alias', {
+        name: 'turned-back',
+        alias: 'champion',
+        version: String(version),
+      });
     const times: string[] = [];
     for (const [version, offMs] of [
       [1, 0],
@@ -44,13 +40,13 @@ describe('a process of the registry with a wrong clock', () => {
       await set(version);
       times.push(new Date().toISOString());
     }
-    await http.mlflow('DELETE', 'registered-models/alias', { name: 'turned-back', alias: 'champion' });
+    await registry.http.mlflow('DELETE', 'registered-models/alias', { name: 'turned-back', alias: 'champion' });
     const gone = new Date().toISOString();
     setClock(0);
     await set(4);
     times.push(new Date().toISOString());
     const pointedTo = async (at: string): Promise<number[]> => {
-      const { body } = await http.get(`/api/v1/models/turned-back/aliases/champion/history?at=${at}`);
+      const { body } = await registry.http.get(`/api/v1/models/turned-back/aliases/champion/history?at=${at}`);
       return body.items.map((interval: { version: number }) => interval.version);
     };
     expect(await Promise.all(times.map(pointedTo))).toEqual([[1], [2], [3], [4]]);
@@ -59,11 +55,11 @@ describe('a process of the registry with a wrong clock', () => {
 
   it('expires no approval before its time', async () => {
     await make('waiting', 1);
-    await http.call('PUT', '/api/v1/models/waiting/aliases/champion/policy', { approvalsRequired: 1 });
-    const asked = await http.call('POST', '/api/v1/models/waiting/aliases/champion/moves', { version: 1, reason: 'r' });
+    await registry.http.call('PUT', '/api/v1/models/waiting/aliases/champion/policy', { approvalsRequired: 1 });
+    const asked = await registry.http.call('POST', '/api/v1/models/waiting/aliases/champion/moves', { version: 1, reason: 'r' });
     setClock(30 * 24 * HOUR_MS);
-    expect(await service.get(ExpireApprovals).execute()).toEqual({ ended: 0, failures: [] });
+    expect(await registry.service.get(ExpireApprovals).execute()).toEqual({ ended: 0, failures: [] });
     jest.restoreAllMocks();
-    expect((await http.get(`/api/v1/approvals/${asked.body.approval.id}`)).body.state).toBe('APPROVAL_STATE_PENDING');
+    expect((await registry.http.get(`/api/v1/approvals/${asked.body.approval.id}`)).body.state).toBe('APPROVAL_STATE_PENDING');
   });
 });

@@ -161,3 +161,20 @@ export async function outboxOf(service: TestService, type: string): Promise<{ pa
 }
 
 export { Events };
+
+/** A registry for all tests of a describe, and its HTTP door. */
+export function useRegistry(): { readonly service: TestService; readonly http: HttpCaller } {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startRegistry();
+  }, 60_000);
+  afterAll(() => service.close());
+  return {
+    get service() {
+      return service;
+    },
+    get http() {
+      return new HttpCaller(service.baseUrl);
+    },
+  };
+}

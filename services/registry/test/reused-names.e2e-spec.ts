@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Database } from '#libs/persistence';
-import type { TestService } from '#libs/testing';
-import { Events, HttpCaller, outboxOf, startRegistry } from './harness';
+import { Events, outboxOf, useRegistry } from './harness';
 
 jest.setTimeout(30_000);
 
 // The gateway and monitoring pass over a fact whose number is not above the last one that they know of that name.
 describe('a name that an earlier model had', () => {
-  let service: TestService;
-  let http: HttpCaller;
-
-  beforeAll(async () => {
-    service = await startRegistry();
-    http = new HttpCaller(service.baseUrl);
-  }, 60_000);
-  afterAll(() => service.close());
+  const registry = useRegistry();
 
   const ask = async (method: 'POST' | 'DELETE', path: string, body: unknown): Promise<void> => {
-    const answer = await http.mlflow(method, path, body);
+    const answer = await registry.http.mlflow(method, path, body);
     if (answer.status !== 200) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
   };
   const make = async (name: string, versions: number): Promise<void> => {
@@ -29,7 +21,7 @@ describe('a name that an earlier model had', () => {
   };
   /** Numbers of what was told under a name, in the order in which it was told. */
   const numbersOf = async (name: string): Promise<number[]> => {
-    const rows = await service
+    const rows = await registry.service
       .get(Database)
       .query<{ number: string }>(
         "SELECT headers->>'ce_aggregateversion' AS number FROM outbox WHERE aggregateid = $1 ORDER BY position",
@@ -67,7 +59,7 @@ describe('a name that an earlier model had', () => {
       ask('DELETE', 'registered-models/delete', { name: 'raced' }),
       // Refused until the delete has happened.
       (async () => {
-        while ((await http.mlflow('POST', 'registered-models/create', { name: 'raced' })).status !== 200);
+        while ((await registry.http.mlflow('POST', 'registered-models/create', { name: 'raced' })).status !== 200);
       })(),
     ]);
     await ask('POST', 'model-versions/create', { name: 'raced', source: 's3://bucket/1' });
@@ -76,33 +68,30 @@ describe('a name that an earlier model had', () => {
 });
 
 describe('a rename', () => {
-  let service: TestService;
-  let http: HttpCaller;
+  const registry = useRegistry();
 
   beforeAll(async () => {
-    service = await startRegistry();
-    http = new HttpCaller(service.baseUrl);
-    await http.mlflow('POST', 'registered-models/create', { name: 'old' });
-    await http.mlflow('POST', 'model-versions/create', { name: 'old', source: 's3://bucket/1' });
-    await http.mlflow('POST', 'registered-models/alias', { name: 'old', alias: 'champion', version: '1' });
+    await registry.http.mlflow('POST', 'registered-models/create', { name: 'old' });
+    await registry.http.mlflow('POST', 'model-versions/create', { name: 'old', source: 's3://bucket/1' });
+    await registry.http.mlflow('POST', 'registered-models/alias', { name: 'old', alias: 'champion', version: '1' });
   }, 60_000);
-  afterAll(() => service.close());
 
-  const rename = (name: string, newName: string) => http.mlflow('POST', 'registered-models/rename', { name, new_name: newName });
+  const rename = (name: string, newName: string) =>
+    registry.http.mlflow('POST', 'registered-models/rename', { name, new_name: newName });
 
   it('tells who follows an alias under the old name that it is gone, and who does under the new one where it points', async () => {
     expect((await rename('old', 'new')).status).toBe(200);
-    const deleted = await outboxOf(service, Events.AliasDeleted.type);
+    const deleted = await outboxOf(registry.service, Events.AliasDeleted.type);
     expect(deleted.map(({ payload }) => payload)).toMatchObject([{ modelName: 'old', alias: 'champion', fromVersion: 1 }]);
-    const moved = await outboxOf(service, Events.AliasMoved.type);
+    const moved = await outboxOf(registry.service, Events.AliasMoved.type);
     expect(moved.at(-1)?.payload).toMatchObject({ modelName: 'new', alias: 'champion', toVersion: 1 });
   });
 
   it('is refused while an alias is protected: another model could take its place under the old name', async () => {
-    await http.call('PUT', '/api/v1/models/new/aliases/champion/policy', { approvalsRequired: 1 });
+    await registry.http.call('PUT', '/api/v1/models/new/aliases/champion/policy', { approvalsRequired: 1 });
     const refused = await rename('new', 'newer');
     expect(refused).toMatchObject({ status: 403, body: { error_code: 'PERMISSION_DENIED' } });
-    expect((await http.get('/api/v1/models/new/aliases/champion')).status).toBe(200);
-    expect(await outboxOf(service, Events.AliasDeleted.type)).toHaveLength(1);
+    expect((await registry.http.get('/api/v1/models/new/aliases/champion')).status).toBe(200);
+    expect(await outboxOf(registry.service, Events.AliasDeleted.type)).toHaveLength(1);
   });
 });

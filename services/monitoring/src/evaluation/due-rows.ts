@@ -18,6 +18,15 @@ export interface DueWork<Row> {
 }
 
 /**
+ * Whether the next row would meet the same: each may wait for as long as a statement may take, and hundreds of them would hold up the
+ * loop until the probe ends the process.
+ */
+export function isOutage(error: unknown): boolean {
+  const { kind, retry } = toAppError(error);
+  return kind === 'unavailable' || retry === 'later';
+}
+
+/**
  * Works on rows that are due, the one that waits longest first. One that fails is put off: left due it would come first again, and every
  * row behind it, of every workspace, would wait for ever.
  */
@@ -29,10 +38,17 @@ export class DueRows {
     private readonly logger: Logger,
   ) {}
 
-  /** Returns how many rows had their turn. What fails before a row is claimed, or while it is put off, ends the pass. */
+  /** Returns how many rows had their turn. An outage, and what fails before a row is claimed or while it is put off, end the pass. */
   async workOn<Row extends { workspace: string; id: string }>(due: DueWork<Row>): Promise<number> {
     for (let done = 0; done < due.rowsMax; done += 1) if (!(await this.one(due))) return done;
     return due.rowsMax;
+  }
+
+  /** Counts and logs that one row failed, whose time comes again. */
+  report(task: LoopTask, { workspace, id }: { workspace: string; id: string }, error: unknown): void {
+    const { code } = toAppError(error);
+    this.metrics.loopErrors.inc({ task });
+    this.logger.error({ task, workspace, id, code, err: error }, 'this one failed; the others have their turn');
   }
 
   private async one<Row extends { workspace: string; id: string }>({ task, ...due }: DueWork<Row>): Promise<boolean> {
@@ -47,12 +63,10 @@ export class DueRows {
       );
     } catch (error) {
       if (!row) throw error;
-      const { workspace, id } = row;
-      const { code } = toAppError(error);
-      this.metrics.loopErrors.inc({ task });
-      this.logger.error({ task, workspace, id, code, err: error }, 'this one failed and is put off');
       const failed = row;
-      await this.unitOfWork.run((tx) => due.putOff(tx, failed, code), { label: `put off ${task}` });
+      if (!isOutage(error)) this.report(task, failed, error);
+      await this.unitOfWork.run((tx) => due.putOff(tx, failed, toAppError(error).code), { label: `put off ${task}` });
+      if (isOutage(error)) throw error;
     }
     return row !== undefined;
   }

@@ -6,6 +6,7 @@ import type { Transaction } from '#libs/persistence';
 import { AlertsRepository } from '../alerts/alerts.repository';
 import { MonitoringSettings } from '../config';
 import { databaseTime } from '../database-time';
+import { DueRows, isOutage } from '../evaluation/due-rows';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import { ProposalInfrastructure } from './proposal-infrastructure';
 import { ProposalsRepository, type Candidate, type Proposal } from './proposals.repository';
@@ -24,6 +25,7 @@ export class ProposeRetraining {
 
   constructor(
     private readonly infrastructure: ProposalInfrastructure,
+    private readonly dueRows: DueRows,
     private readonly proposals: ProposalsRepository,
     private readonly alerts: AlertsRepository,
     private readonly publisher: EventPublisher,
@@ -31,21 +33,20 @@ export class ProposeRetraining {
     private readonly metrics: MonitoringMetrics,
   ) {}
 
-  /** Returns how many were opened. Fails at the end when one failed: the others had their turn. */
+  /** Returns how many were opened. What fails for itself is left for the next look; an outage ends this one. */
   async execute(): Promise<number> {
     const { clock, unitOfWork } = this.infrastructure;
     if (clock.monotonicMs() - this.lastMs < EVERY_MS) return 0;
     this.lastMs = clock.monotonicMs();
     let opened = 0;
-    const failures: unknown[] = [];
     for (const candidate of await this.nextCandidates()) {
       try {
         opened += await unitOfWork.run((tx) => this.propose(tx, candidate), { label: 'propose-retraining' });
       } catch (error) {
-        failures.push(error);
+        if (isOutage(error)) throw error;
+        this.dueRows.report('propose-retraining', { workspace: candidate.workspace, id: candidate.modelName }, error);
       }
     }
-    if (failures.length > 0) throw failures[0];
     return opened;
   }
 

@@ -6,6 +6,9 @@ import { ROWS, ServiceUnderTest, type Json } from './service-under-test';
 const OLD_JOB = `update jobs set attempts = 4, create_time = now() - interval '61 minutes'
   where lease_until is null and not_before > now() returning 1`;
 
+/** Takes the pause before the next try from the waiting job. */
+const DUE_NOW = 'update jobs set not_before = now() where lease_until is null and not_before > now()';
+
 describe('profiles', () => {
   const under = new ServiceUnderTest();
   beforeAll(() => under.start(), 60_000);
@@ -85,6 +88,10 @@ describe('profiles', () => {
     under.ingestion.failExports = 6; // one more than JOB_ATTEMPTS_MAX
     const version = under.ingestion.add('away', ROWS.slice(0, 5));
     await under.commit(version);
+    await eventually(async () => {
+      await under.database.query(DUE_NOW);
+      return under.ingestion.failExports === 0;
+    });
     expect((await under.profileOf(version.id)).state).toBe('succeeded');
     under.ingestion.failExports = 1_000;
     const old = under.ingestion.add('old', ROWS.slice(0, 5));

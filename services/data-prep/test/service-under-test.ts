@@ -113,12 +113,9 @@ export class ServiceUnderTest {
   }
 
   private ended(path: string): Promise<Json> {
-    return eventually(
-      async () => {
-        const { body } = await this.ask('GET', path);
-        return ['succeeded', 'failed', 'cancelled'].includes(body.state as string) ? body : false;
-      },
-      { timeoutMs: 15_000 },
-    );
+    return eventually(async () => {
+      const { body } = await this.ask('GET', path);
+      return ['succeeded', 'failed', 'cancelled'].includes(body.state as string) ? body : false;
+    });
   }
 }

@@ -122,13 +122,10 @@ describe('the loop on the embedded broker, with identity on', () => {
       messages: [{ role: 'user', content: 'a small furry canary in a mine' }],
       max_tokens: 2,
     };
-    const inferenceId = await eventually(
-      async () => {
-        const { status: code, headers } = await visitor.ask('gateway', '/v1/chat/completions', { token: used['API key'], body });
-        return code === 200 && (headers.get('x-millrace-inference-id') ?? false);
-      },
-      { timeoutMs: 10_000 },
-    );
+    const inferenceId = await eventually(async () => {
+      const { status: code, headers } = await visitor.ask('gateway', '/v1/chat/completions', { token: used['API key'], body });
+      return code === 200 && (headers.get('x-millrace-inference-id') ?? false);
+    });
     await eventually(() => read('monitoring', `/api/v1/inferences/${inferenceId}`));
     await write('monitoring', '/api/v1/feedback', {
       target: { kind: 'inference', id: inferenceId },

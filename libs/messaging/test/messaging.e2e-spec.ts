@@ -264,9 +264,7 @@ describe('messaging on the event log', () => {
     const leader = async (of: Rig): Promise<boolean> =>
       /^millrace_spec_relay_leader_bool 1$/m.test((await of.metrics.page()).body);
     try {
-      await eventually(async () => expect([await leader(first), await leader(second)].filter(Boolean)).toHaveLength(1), {
-        timeoutMs: 10_000,
-      });
+      await eventually(async () => expect([await leader(first), await leader(second)].filter(Boolean)).toHaveLength(1));
       await second.publish('a', 1); // committed in a process that may not lead: the leader is notified
       await eventually(() => seen.length === 1);
     } finally {

@@ -169,7 +169,6 @@ describe('stopping', () => {
           () => true,
           () => false,
         )),
-      { timeoutMs: 5000 },
     );
     release!();
     const answer = await slow;

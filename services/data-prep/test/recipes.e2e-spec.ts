@@ -140,9 +140,7 @@ describe('recipes', () => {
       inputVersion: version.id,
       outputDataset: 'c',
     });
-    await eventually(async () => (await under.ask('GET', `/api/v1/recipe-runs/${body.id}`)).body.state === 'running', {
-      timeoutMs: 5_000,
-    });
+    await eventually(async () => (await under.ask('GET', `/api/v1/recipe-runs/${body.id}`)).body.state === 'running');
     expect((await under.ask('POST', `/api/v1/recipe-runs/${body.id}/cancel`, {})).body).toMatchObject({
       state: 'cancelled',
       errorCode: 'DATA_PREP.RUN_CANCELLED',

@@ -55,9 +55,7 @@ describe('configuration swaps under load', () => {
         await rollOut(3, 'ROLLBACK');
         await swap(10);
         // Old versions are unloaded while requests go on.
-        await eventually(() => ['triage-v1', 'triage-v3'].every((id) => gateway.backend.unloads.includes(id)), {
-          timeoutMs: 15_000,
-        });
+        await eventually(() => ['triage-v1', 'triage-v3'].every((id) => gateway.backend.unloads.includes(id)));
       } finally {
         running = false;
         await callers;

@@ -105,14 +105,11 @@ export class GatewayHarness {
 
   /** Waits until the endpoint is so, and until requests are served so too. */
   async until(name: string, check: (endpoint: Json) => boolean, headers: Record<string, string> = {}): Promise<Json> {
-    const endpoint = await eventually(
-      async () => {
-        const read = await this.get(name, headers);
-        if (!check(read)) throw new Error(`endpoint is ${JSON.stringify(read)}`);
-        return read;
-      },
-      { timeoutMs: 10_000 },
-    );
+    const endpoint = await eventually(async () => {
+      const read = await this.get(name, headers);
+      if (!check(read)) throw new Error(`endpoint is ${JSON.stringify(read)}`);
+      return read;
+    });
     await this.live();
     return endpoint;
   }
@@ -174,14 +171,11 @@ export class GatewayHarness {
 
   /** Waits until a consumer has handled these events. */
   async handled(...eventIds: string[]): Promise<void> {
-    await eventually(
-      async () => {
-        const rows = await this.sql('select 1 from inbox where right(event_key, 36) = any($1)', [eventIds]);
-        if (rows.length < eventIds.length) throw new Error(`${rows.length} of ${eventIds.length} events were handled`);
-        return true;
-      },
-      { timeoutMs: 10_000 },
-    );
+    await eventually(async () => {
+      const rows = await this.sql('select 1 from inbox where right(event_key, 36) = any($1)', [eventIds]);
+      if (rows.length < eventIds.length) throw new Error(`${rows.length} of ${eventIds.length} events were handled`);
+      return true;
+    });
   }
 
   /** Rollout events of an endpoint, oldest first, as [type, data]. */

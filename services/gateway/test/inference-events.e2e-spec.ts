@@ -18,16 +18,13 @@ describe('inference events', () => {
       expect(answers.every((reply) => reply.status === 200)).toBe(true);
       await admin.query('commit');
       const ids = answers.map((reply) => reply.headers.get('x-millrace-inference-id')!);
-      await eventually(
-        async () => {
-          const rows = await gateway.sql<{ aggregateid: string }>(
-            `select aggregateid from outbox where topic = 'gateway.inference.v1'`,
-          );
-          expect(rows.map((row) => row.aggregateid).sort()).toEqual([...ids].sort());
-          return true;
-        },
-        { timeoutMs: 15_000 },
-      );
+      await eventually(async () => {
+        const rows = await gateway.sql<{ aggregateid: string }>(
+          `select aggregateid from outbox where topic = 'gateway.inference.v1'`,
+        );
+        expect(rows.map((row) => row.aggregateid).sort()).toEqual([...ids].sort());
+        return true;
+      });
     } finally {
       await admin.end();
       await gateway.close();

@@ -264,13 +264,10 @@ describe('rollouts', () => {
     let open = (): void => undefined;
     gateway.backend.loadGate = new Promise((resolve) => (open = resolve));
     gateway.backend.loaded.delete(`${name}-v2`);
-    await eventually(
-      async () => {
-        const [row] = await gateway.sql<{ state: string }>('select state from deployments where id = $1', [`${name}-v2`]);
-        return row.state !== 'ready';
-      },
-      { timeoutMs: 10_000 },
-    );
+    await eventually(async () => {
+      const [row] = await gateway.sql<{ state: string }>('select state from deployments where id = $1', [`${name}-v2`]);
+      return row.state !== 'ready';
+    });
     await gateway.live();
     const answers = await Promise.all(users.map((user) => gateway.chat(name, { user })));
     expect(answers.every((reply) => reply.status === 200 && reply.headers.get('x-millrace-model-version') === '1')).toBe(true);

@@ -6,6 +6,7 @@ import type { OpenSession, Session } from '#libs/persistence';
 import type { Broker } from './broker';
 import type { MessagingMetrics } from './messaging-metrics';
 import { OutboxStore, type OutboxRow } from './outbox-store';
+import { ReadPace } from './read-pace';
 import { Signal } from './signal';
 import { within } from './within';
 
@@ -133,6 +134,7 @@ export class OutboxRelay {
     let housekeepAtMs = clock.monotonicMs() + HOUSEKEEPING_MS;
     let failures = 0;
     let drainUntilMs: number | undefined;
+    const pace = new ReadPace(this.options.batchSizeMax ?? 500);
     for (;;) {
       const error = lost();
       if (error) throw error;
@@ -143,7 +145,8 @@ export class OutboxRelay {
       if (!this.stopped && clock.monotonicMs() >= housekeepAtMs && !(await this.housekeep(store)))
         housekeepAtMs = clock.monotonicMs() + HOUSEKEEPING_MS;
       this.signal.reset();
-      const rows = await store.unsent(this.options.batchSizeMax ?? 500, this.parkedKeys());
+      const rows = await store.unsent(pace.next, this.parkedKeys());
+      pace.saw(rows.map(({ message }) => message.value?.length ?? 0));
       if (rows.length > 0) {
         const sent = await this.send(store, rows);
         onProgress();

@@ -2,6 +2,7 @@
 import type { Clock } from '#libs/clock';
 import type { Logger } from '#libs/observability';
 import type { BatchOutcome, IncomingMessage, SubscribeOptions } from '../broker';
+import { ReadPace } from '../read-pace';
 import { Signal } from '../signal';
 import type { Claim, GroupStore, Member } from './group-store';
 import type { LogStore, TopicRow } from './log-store';
@@ -18,13 +19,14 @@ export interface WorkerTools {
   onLost: (worker: PartitionWorker) => void;
 }
 
-/** Messages per read, whatever the consumer would take: they are read by number, and each may be large. */
+/** Messages per read, whatever the consumer would take. */
 const READ_MAX = 500;
 
 /** Reads one partition for one member: batch, handle, commit, again. Ends when released, lost or stopped. */
 export class PartitionWorker {
   private readonly stopping = new AbortController();
   private readonly signal: Signal;
+  private readonly pace: ReadPace;
   private position: bigint;
   private running?: Promise<void>;
 
@@ -36,6 +38,7 @@ export class PartitionWorker {
   ) {
     this.position = claim.committed;
     this.signal = new Signal(tools.clock);
+    this.pace = new ReadPace(Math.min(tools.options.batchSizeMax, READ_MAX));
   }
 
   get place(): string {
@@ -78,10 +81,6 @@ export class PartitionWorker {
     this.signal.set();
   }
 
-  private get readMax(): number {
-    return Math.min(this.tools.options.batchSizeMax, READ_MAX);
-  }
-
   private get stopped(): boolean {
     return this.stopping.signal.aborted;
   }
@@ -110,7 +109,8 @@ export class PartitionWorker {
   }
 
   private async read(): Promise<IncomingMessage[]> {
-    const messages = await this.tools.log.read(this.topic, this.claim.partition, this.position, this.readMax);
+    const messages = await this.tools.log.read(this.topic, this.claim.partition, this.position, this.pace.next);
+    this.pace.saw(messages.map(({ value }) => value?.length ?? 0));
     const first = messages[0];
     if (first && BigInt(first.offset) > this.position) {
       // Offsets have no holes, so what lies between was removed by age before this group read it.

@@ -6,7 +6,13 @@ import { EventPublisher } from '#libs/messaging';
 import type { Transaction } from '#libs/persistence';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
-import { FeedbackRepository, type AttributedFeedback, type RaterStanding, type RaterTally } from './feedback.repository';
+import {
+  FeedbackRepository,
+  type AttributedFeedback,
+  type FeedbackTexts,
+  type RaterStanding,
+  type RaterTally,
+} from './feedback.repository';
 
 /**
  * The second half of every piece of feedback: it was just attributed to an inference; now the rater's standing and daily bound
@@ -83,16 +89,47 @@ export class AcceptFeedback {
     standing: Standings,
   ): Promise<void> {
     const next = new Map<string, number>();
-    const events = rows.flatMap((row) => {
+    const accepted = rows.flatMap((row) => {
       // addRaters raised the version by the rows of the batch: each row takes the next one, in order.
       const key = raterKey(row);
       const aggregateVersion = next.get(key) ?? (standing.get(key)?.version ?? 0) - (tallies.get(key)?.added ?? 0) + 1;
       next.set(key, aggregateVersion + 1);
-      if (row.state !== 'accepted') return [];
-      return [{ workspace: row.workspace, aggregateId: row.raterHash, aggregateVersion, subject: row.id, data: toAccepted(row) }];
+      return row.state === 'accepted' ? [{ row, aggregateVersion }] : [];
     });
-    await this.publisher.publishMany(tx, Events.FeedbackAccepted, events);
+    // A hundred kilobytes of text times the pieces of a batch are more than a process has.
+    for (const slice of slices(accepted, ({ row }) => row.textBytes)) {
+      const texts = await this.feedback.texts(
+        tx,
+        slice.flatMap(({ row }) => (row.inputText === null ? [row] : [])),
+      );
+      const events = slice.map(({ row, aggregateVersion }) => ({
+        workspace: row.workspace,
+        aggregateId: row.raterHash,
+        aggregateVersion,
+        subject: row.id,
+        data: toAccepted(row, texts.get(row.id)),
+      }));
+      await this.publisher.publishMany(tx, Events.FeedbackAccepted, events);
+    }
   }
+}
+
+/** UTF-8 bytes of texts that are in memory together, beyond one piece's own. */
+const TEXT_BYTES_TOGETHER_MAX = 2 * 1024 * 1024;
+
+function* slices<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<T[]> {
+  let slice: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    bytes += bytesOf(item);
+    if (slice.length > 0 && bytes > TEXT_BYTES_TOGETHER_MAX) {
+      yield slice;
+      slice = [];
+      bytes = bytesOf(item);
+    }
+    slice.push(item);
+  }
+  if (slice.length > 0) yield slice;
 }
 
 type Tallies = ReadonlyMap<string, RaterTally>;
@@ -124,7 +161,7 @@ function countBy(rows: readonly AttributedFeedback[]): Map<string, number> {
   return counts;
 }
 
-function toAccepted(row: AttributedFeedback) {
+function toAccepted(row: AttributedFeedback, texts: FeedbackTexts | undefined) {
   return {
     feedbackId: row.id,
     inferenceId: row.inferenceId,
@@ -137,8 +174,8 @@ function toAccepted(row: AttributedFeedback) {
     metric: row.metric,
     valueJson: JSON.stringify(row.value),
     correction: row.correction,
-    inputText: row.inputText,
-    outputText: row.outputText,
+    inputText: texts?.inputText ?? row.inputText ?? '',
+    outputText: texts?.outputText ?? row.outputText ?? '',
     raterHash: row.raterHash,
     raterKind: row.raterKind,
     occurredTime: row.occurredTime,

@@ -44,7 +44,18 @@ export type Taken = 'endpoint' | 'modelName' | 'modelVersion' | 'rolloutId' | 'a
 export type NewFeedback = Omit<Feedback, 'receiveTime' | Taken>;
 
 /** Feedback with its attribution, as far as deciding about it needs it. */
-export type AttributedFeedback = Omit<Feedback, 'receiveTime'>;
+export interface AttributedFeedback extends Omit<
+  Feedback,
+  'source' | 'sourceId' | 'good' | 'impossible' | 'comment' | 'receiveTime' | keyof FeedbackTexts
+> {
+  /** Long texts are not read with it, because thousands of pieces may name one inference: both are null then; `texts` reads them. */
+  inputText: string | null;
+  outputText: string | null;
+  /** UTF-8 bytes of both texts, read or not. */
+  textBytes: number;
+}
+
+export type FeedbackTexts = Pick<Feedback, 'inputText' | 'outputText'>;
 
 export interface FeedbackFilter {
   workspace: string;
@@ -52,6 +63,11 @@ export interface FeedbackFilter {
   inferenceId?: string;
   raterHash?: string;
   modelName?: string;
+}
+
+/** UTF-8 bytes of what callers wrote and models answered. */
+export function textBytesOf({ inputText, outputText, correction, comment }: Feedback): number {
+  return [inputText, outputText, correction, comment].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 /** Sums of feedback of one version and arm. */
@@ -95,11 +111,14 @@ export abstract class FeedbackRepository {
   abstract insert(db: Queryable, rows: readonly NewFeedback[]): Promise<AttributedFeedback[]>;
   /** Changes the state of rows that this transaction inserted as accepted. */
   abstract refuse(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
+  /** Of many pieces with long texts not all have them: an answer takes 1 MiB of them. */
   abstract findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]>;
   /** Unmatched feedback of inferences that are known by now, locked, with what it takes over; nothing is written yet. */
-  abstract attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]>;
+  abstract attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<AttributedFeedback[]>;
   /** As above for feedback of the last seconds that both doors missed in a race. */
-  abstract attributeLeftOver(db: Queryable, choice: { seconds: number; rowsMax: number }): Promise<Feedback[]>;
+  abstract attributeLeftOver(db: Queryable, choice: { seconds: number; rowsMax: number }): Promise<AttributedFeedback[]>;
+  /** Texts of stored feedback by its id. */
+  abstract texts(db: Queryable, rows: readonly AttributedFeedback[]): Promise<Map<string, FeedbackTexts>>;
   /** Writes the final state of attributed feedback and what it takes over. Throws COMMON.UNAVAILABLE when an inference went away. */
   abstract settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void>;
   /**
@@ -112,6 +131,7 @@ export abstract class FeedbackRepository {
     when: { day: string; reviewSeconds: number },
   ): Promise<RaterStanding[]>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined>;
+  /** Newest first; fewer than asked when `PAGE_TEXT_BYTES_MAX` bytes of text are before the rest. */
   abstract list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]>;
   abstract summary(db: Queryable, workspace: string): Promise<FeedbackSummary[]>;
 }

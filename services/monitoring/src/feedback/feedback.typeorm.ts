@@ -2,18 +2,28 @@
 import { Injectable } from '@nestjs/common';
 import { CommonErrors } from '#libs/errors';
 import type { Queryable } from '#libs/persistence';
+import { PAGE_TEXT_BYTES_MAX } from '../page';
 import {
   FeedbackRepository,
   type AttributedFeedback,
   type Feedback,
   type FeedbackFilter,
   type FeedbackSummary,
+  type FeedbackTexts,
   type NewFeedback,
   type RaterStanding,
   type RaterTally,
   type Taken,
 } from './feedback.repository';
 import type { FeedbackValue } from './feedback-draft';
+import {
+  attribute,
+  FEEDBACK_COLUMNS,
+  FITTING_FEEDBACK_COLUMNS,
+  INSERT_FEEDBACK,
+  pageOf,
+  textBytesOf,
+} from './feedback-statements';
 import type { MetricDefinition } from './metric-definition';
 
 interface MetricRow {
@@ -24,64 +34,22 @@ interface MetricRow {
   labels: string[];
 }
 
-const OWN = `f.workspace, f.id, f.source, f.source_id as "sourceId", f.state, f.state_reason as "stateReason", f.metric, f.value,
-  f.good, f.correction, f.impossible, f.comment, f.rater_hash as "raterHash", f.rater_kind as "raterKind",
-  f.occurred_time as "occurredTime", f.receive_time as "receiveTime"`;
-/** What feedback takes over from its inference: from the inference itself, or as it was taken over. */
-const taken = (table: 'f' | 'i'): string => `${table}.endpoint, ${table}.model_name as "modelName",
-  ${table}.model_version as "modelVersion", ${table}.rollout_id as "rolloutId", ${table}.arm, ${table}.input_text as "inputText",
-  ${table}.output_text as "outputText"`;
-const COLUMNS = `${OWN}, f.inference_id as "inferenceId", ${taken('f')}`;
+/** An answer carries back what its request brought as well. */
+const ANSWER_TEXT_BYTES_MAX = PAGE_TEXT_BYTES_MAX / 2;
 
-// The inference of a piece of feedback by either id, each by an index lookup: an OR over both ids would scan the table. It is named
-// by our id, whichever id the caller gave.
-const inferenceOf = (table: 'f' | 't'): string => `lateral (
-      select * from inferences i where i.workspace = ${table}.workspace and i.id = ${table}.inference_id
-      union all
-      select * from inferences i
-        where i.workspace = ${table}.workspace and i.response_id = ${table}.inference_id and i.response_id <> ''
-      limit 1) i`;
-
-// Chosen feedback (`f`), locked, as it looks with its inference. Nothing is written yet: `settle` writes each row once.
-function attribute(chosen: string, tail = 'for update of f'): string {
-  return `select ${OWN}, i.id as "inferenceId", ${taken('i')} from feedback f cross join ${inferenceOf('f')}
-    where f.state = 'unmatched' and ${chosen} ${tail}`;
-}
-
-const INSERT = `insert into feedback as f (workspace, id, source, source_id, inference_id, state, state_reason, metric, value, good,
-    correction, impossible, comment, rater_hash, rater_kind, occurred_time, match_time, endpoint, model_name, model_version,
-    rollout_id, arm, input_text, output_text, input_key, request_time)
-  select t.workspace, t.id, t.source, t.source_id, coalesce(i.id, t.inference_id),
-    case when i.id is null then t.state else 'accepted' end, t.state_reason, t.metric, t.value, t.good, t.correction, t.impossible,
-    t.comment, t.rater_hash, t.rater_kind, t.occurred_time, case when i.id is not null then clock_timestamp() end,
-    coalesce(i.endpoint, ''), coalesce(i.model_name, ''), coalesce(i.model_version, 0), coalesce(i.rollout_id, ''),
-    coalesce(i.arm, ''), coalesce(i.input_text, ''), coalesce(i.output_text, ''), coalesce(i.input_key, ''), i.request_time
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
-      $10::boolean[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::timestamptz[])
-    as t (workspace, id, source, source_id, inference_id, state, state_reason, metric, value, good, correction, impossible, comment,
-      rater_hash, rater_kind, occurred_time)
-    left join ${inferenceOf('t')} on t.state = 'unmatched'
-  on conflict (workspace, source, source_id) do nothing
-  returning f.id, f.state, f.inference_id as "inferenceId", ${taken('f')}`;
-
-type Stored = Pick<AttributedFeedback, 'id' | 'state' | 'inferenceId' | Taken>;
+type Stored = Pick<AttributedFeedback, 'id' | 'state' | 'inferenceId' | 'textBytes' | Taken>;
 
 // Field by field: spreading two objects of this size costs as much as parsing the event did.
 function attributed(row: NewFeedback, stored: Stored): AttributedFeedback {
   return {
     workspace: row.workspace,
     id: row.id,
-    source: row.source,
-    sourceId: row.sourceId,
     inferenceId: stored.inferenceId,
     state: stored.state,
     stateReason: row.stateReason,
     metric: row.metric,
     value: row.value,
-    good: row.good,
     correction: row.correction,
-    impossible: row.impossible,
-    comment: row.comment,
     raterHash: row.raterHash,
     raterKind: row.raterKind,
     occurredTime: row.occurredTime,
@@ -92,6 +60,7 @@ function attributed(row: NewFeedback, stored: Stored): AttributedFeedback {
     arm: stored.arm,
     inputText: stored.inputText,
     outputText: stored.outputText,
+    textBytes: stored.textBytes,
   };
 }
 
@@ -123,7 +92,7 @@ export class TypeormFeedback extends FeedbackRepository {
   // again. Concurrent repeats wait for each other at the unique key.
   async insert(db: Queryable, rows: readonly NewFeedback[]): Promise<AttributedFeedback[]> {
     const column = <K extends keyof NewFeedback>(name: K): NewFeedback[K][] => rows.map((row) => row[name]);
-    const inserted = await db.query<Stored>(INSERT, [
+    const inserted = await db.query<Stored>(INSERT_FEEDBACK, [
       column('workspace'),
       column('id'),
       column('source'),
@@ -167,29 +136,41 @@ export class TypeormFeedback extends FeedbackRepository {
 
   async findBySource(db: Queryable, keys: { workspace: string; source: string; sourceIds: string[] }): Promise<Feedback[]> {
     return db.query<Feedback>(
-      `select ${COLUMNS} from feedback f where f.workspace = $1 and f.source = $2 and f.source_id = any($3)`,
-      [keys.workspace, keys.source, keys.sourceIds],
+      `select ${FITTING_FEEDBACK_COLUMNS} from (
+         select f.*, row_number() over (order by f.id) as n, sum(${textBytesOf('f')}) over (order by f.id) as through
+         from feedback f where f.workspace = $2 and f.source = $3 and f.source_id = any($4)) f`,
+      [ANSWER_TEXT_BYTES_MAX, keys.workspace, keys.source, keys.sourceIds],
     );
   }
 
-  async attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<Feedback[]> {
+  async attributeByInference(db: Queryable, keys: readonly { workspace: string; id: string }[]): Promise<AttributedFeedback[]> {
     if (keys.length === 0) return [];
-    const rows = await db.query<Feedback>(
+    const rows = await db.query<AttributedFeedback>(
       attribute('(f.workspace, f.inference_id) in (select * from unnest($1::text[], $2::text[]))'),
       [keys.map((key) => key.workspace), keys.map((key) => key.id)],
     );
     return inOrder(rows);
   }
 
-  async attributeLeftOver(db: Queryable, { seconds, rowsMax }: { seconds: number; rowsMax: number }): Promise<Feedback[]> {
-    const rows = await db.query<Feedback>(
+  async attributeLeftOver(db: Queryable, choice: { seconds: number; rowsMax: number }): Promise<AttributedFeedback[]> {
+    const rows = await db.query<AttributedFeedback>(
       attribute(
         'f.receive_time > now() - make_interval(secs => $1)',
         'order by f.receive_time desc limit $2 for update of f skip locked',
       ),
-      [seconds, rowsMax],
+      [choice.seconds, choice.rowsMax],
     );
     return inOrder(rows);
+  }
+
+  async texts(db: Queryable, rows: readonly AttributedFeedback[]): Promise<Map<string, FeedbackTexts>> {
+    if (rows.length === 0) return new Map();
+    const found = await db.query<FeedbackTexts & { id: string }>(
+      `select f.id, f.input_text as "inputText", f.output_text as "outputText"
+       from unnest($1::text[], $2::text[]) as t (workspace, id) join feedback f using (workspace, id)`,
+      [rows.map((row) => row.workspace), rows.map((row) => row.id)],
+    );
+    return new Map(found.map(({ id, ...texts }) => [id, texts]));
   }
 
   async settle(db: Queryable, rows: readonly AttributedFeedback[]): Promise<void> {
@@ -256,7 +237,7 @@ export class TypeormFeedback extends FeedbackRepository {
   }
 
   async find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined> {
-    const [row] = await db.query<Feedback>(`select ${COLUMNS} from feedback f where f.workspace = $1 and f.id = $2`, [
+    const [row] = await db.query<Feedback>(`select ${FEEDBACK_COLUMNS} from feedback f where f.workspace = $1 and f.id = $2`, [
       workspace,
       id,
     ]);
@@ -265,11 +246,11 @@ export class TypeormFeedback extends FeedbackRepository {
 
   async list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]> {
     return db.query<Feedback>(
-      `select ${COLUMNS} from feedback f
-       where f.workspace = $1 and ($2::text is null or f.state = $2) and ($3::text is null or f.inference_id = $3)
-         and ($4::text is null or f.rater_hash = $4) and ($5::text is null or f.model_name = $5)
-         and ($6::text is null or f.id < $6)
-       order by f.id desc limit $7`,
+      `select ${FEEDBACK_COLUMNS} from (${pageOf(`f.workspace = $1 and ($2::text is null or f.state = $2)
+         and ($3::text is null or f.inference_id = $3) and ($4::text is null or f.rater_hash = $4)
+         and ($5::text is null or f.model_name = $5) and ($6::text is null or f.id < $6)`)}
+         order by f.id desc limit $7) f
+       where f.n <= 2 or f.before <= $8 order by f.id desc`,
       [
         filter.workspace,
         filter.state ?? null,
@@ -278,6 +259,7 @@ export class TypeormFeedback extends FeedbackRepository {
         filter.modelName ?? null,
         page.after ?? null,
         page.size,
+        PAGE_TEXT_BYTES_MAX,
       ],
     );
   }
@@ -295,6 +277,6 @@ export class TypeormFeedback extends FeedbackRepository {
 }
 
 // Ids are UUIDv7: their order is the order of arrival.
-function inOrder(rows: Feedback[]): Feedback[] {
+function inOrder(rows: AttributedFeedback[]): AttributedFeedback[] {
   return rows.sort((left, right) => (left.id < right.id ? -1 : 1));
 }

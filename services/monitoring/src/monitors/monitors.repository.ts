@@ -28,9 +28,10 @@ export abstract class MonitorsRepository {
   /** Says that it was not evaluated; due again after its time. What fired stays firing. */
   abstract putOff(db: Queryable, monitor: Monitor, reason: string): Promise<void>;
   abstract lockOfEndpoint(db: Queryable, workspace: string, endpoint: string): Promise<Monitor[]>;
+  /** Texts by their first 8,000 characters. */
   abstract referenceRows(db: Queryable, monitor: Monitor): Promise<DriftRow[]>;
   abstract putReferenceRows(db: Queryable, monitor: Monitor, rows: readonly DriftRow[]): Promise<void>;
-  /** Answered requests with captured input after a time: the oldest or the newest ones, always in order of time. */
+  /** Answered requests with captured input after a time: the oldest or the newest ones, always in order of time. Texts by their first 8,000 characters. */
   abstract requests(
     db: Queryable,
     monitor: Monitor,

@@ -11,6 +11,10 @@ const COLUMNS = `workspace, id, name, kind, endpoint, model_name as "modelName",
   observe_from as "observeFrom", evaluate_time as "evaluateTime", version, create_time as "createTime",
   update_time as "updateTime"`;
 
+/** Of a text, for drift: thousands of requests are in memory together, and their words are counted between two turns of the event loop. */
+const SEEN_CHARACTERS_MAX = 8_000;
+const seen = (text: string): string => `left(${text}, ${SEEN_CHARACTERS_MAX})`;
+
 type MonitorRow = Omit<Monitor, 'version'> & { version: string };
 
 function toMonitor(row: MonitorRow): Monitor {
@@ -111,7 +115,7 @@ export class TypeormMonitors extends MonitorsRepository {
 
   referenceRows(db: Queryable, monitor: Monitor): Promise<DriftRow[]> {
     return db.query<DriftRow>(
-      `select row_id as id, input, answer from monitor_reference_rows where workspace = $1 and monitor_id = $2 order by ordinal`,
+      `select row_id as id, ${seen('input')} as input, ${seen('answer')} as answer from monitor_reference_rows where workspace = $1 and monitor_id = $2 order by ordinal`,
       [monitor.workspace, monitor.id],
     );
   }
@@ -136,7 +140,7 @@ export class TypeormMonitors extends MonitorsRepository {
   ): Promise<TimedRow[]> {
     const order = choice.which === 'oldest' ? 'asc' : 'desc';
     const rows = await db.query<TimedRow>(
-      `select id, input_text as input, trim(output_text) as answer, request_time as "requestTime" from inferences
+      `select id, ${seen('input_text')} as input, ${seen('trim(output_text)')} as answer, request_time as "requestTime" from inferences
        where workspace = $1 and endpoint = $2 and request_time > $3 and status_code between 200 and 299 and input_text <> ''
        order by request_time ${order}, id ${order} limit $4`,
       [monitor.workspace, monitor.endpoint, choice.after, choice.rowsMax],

@@ -41,7 +41,7 @@ export class EventRunner {
     private readonly tools: RunnerTools,
   ) {}
 
-  /** Runs the events in order, together if the handler takes batches. A failing batch is halved until the culprit is alone. */
+  /** Runs the events in order, together if the handler takes batches. A batch that fails, or takes too long, is halved until the culprit is alone. */
   async run(handler: EventHandler, events: ReceivedEvent[], signal: AbortSignal): Promise<RunResult> {
     if (events.length === 1) return this.runAlone(handler, events[0], signal);
     try {
@@ -49,7 +49,8 @@ export class EventRunner {
       return { done: events.length };
     } catch (thrown) {
       const verdict = classify(thrown);
-      if (verdict.action === 'pause') return { done: 0, later: verdict };
+      if (verdict.action === 'pause' && !isTooMuchAtOnce(verdict.error)) return { done: 0, later: verdict };
+      if (signal.aborted) return { done: 0 };
       this.tools.logger.warn(
         { consumer: this.consumer, code: verdict.error.code, events: events.length },
         'batch split after failure',
@@ -166,6 +167,11 @@ export class EventRunner {
       'event put aside',
     );
   }
+}
+
+/** Fewer events may take less time than a statement has: waiting would bring the same batch again, for ever. */
+function isTooMuchAtOnce(error: AppError): boolean {
+  return error.kind === 'deadline';
 }
 
 /** Read only when spans are sent, and only as far as links are kept. */

@@ -199,6 +199,20 @@ describe('messaging on the event log', () => {
     expect(await letters()).toHaveLength(3);
   });
 
+  it('halves a batch that takes longer than a statement may', async () => {
+    await start([
+      onBatch(Moved, async (events, tx) => {
+        await tx.query(`set local statement_timeout = 500`);
+        await tx.query('select pg_sleep($1)', [0.03 * events.length]);
+        for (const event of events) await record(event, tx);
+      }),
+    ]);
+    await rig?.publish('a', ...Array.from({ length: 30 }, (_, n) => n));
+    await eventually(() => seen.length === 30);
+    expect(numbers()).toEqual(Array.from({ length: 30 }, (_, n) => n));
+    expect(await letters()).toEqual([]);
+  });
+
   it('lets a batch handler put single events aside', async () => {
     const running: Rig = await start([
       onBatch(Moved, async (events, tx) => {

@@ -36,20 +36,26 @@ const RETRY_BASE_MS = 50;
 
 /** Runs events through a handler: inbox and effect in one transaction, failures classified, poison put aside. Never throws. */
 export class EventRunner {
+  private readonly sizes = new FittingSizes();
+
   constructor(
     private readonly consumer: string,
     private readonly tools: RunnerTools,
   ) {}
 
-  /** Runs the events in order, together if the handler takes batches. A batch that fails, or takes too long, is halved until the culprit is alone. */
+  /** Runs the events in order, together if the handler takes batches. A batch that fails, or takes too long, is halved until the culprit is alone. May end before the last of them. */
   async run(handler: EventHandler, events: ReceivedEvent[], signal: AbortSignal): Promise<RunResult> {
     if (events.length === 1) return this.runAlone(handler, events[0], signal);
+    const size = this.sizes.of(handler);
+    if (events.length > size) return this.run(handler, events.slice(0, size), signal);
     try {
       await this.attempt(handler, events);
+      this.sizes.fitted(handler, events.length);
       return { done: events.length };
     } catch (thrown) {
       const verdict = classify(thrown);
-      if (verdict.action === 'pause' && !isTooMuchAtOnce(verdict.error)) return { done: 0, later: verdict };
+      if (isTooMuchAtOnce(verdict.error)) this.sizes.exceeded(handler, events.length);
+      else if (verdict.action === 'pause') return { done: 0, later: verdict };
       if (signal.aborted) return { done: 0 };
       this.tools.logger.warn(
         { consumer: this.consumer, code: verdict.error.code, events: events.length },
@@ -65,6 +71,7 @@ export class EventRunner {
 
   /** One try at events of several partitions in one transaction. False when it failed: for a reason that may lie in one of them. */
   async runTogether(handler: EventHandler, events: ReceivedEvent[]): Promise<boolean> {
+    if (events.length > this.sizes.of(handler)) return false;
     try {
       await this.attempt(handler, events);
       return true;
@@ -166,6 +173,23 @@ export class EventRunner {
       { consumer: this.consumer, eventId: id, type, topic, partition, offset, attempts, code: error.code, err: error },
       'event put aside',
     );
+  }
+}
+
+/** How many events of a handler fit into the time of a statement, as far as it was learned: half of what did not, slowly more again. */
+class FittingSizes {
+  private readonly sizes = new Map<EventHandler, number>();
+
+  of(handler: EventHandler): number {
+    return this.sizes.get(handler) ?? Number.POSITIVE_INFINITY;
+  }
+
+  exceeded(handler: EventHandler, size: number): void {
+    this.sizes.set(handler, Math.ceil(size / 2));
+  }
+
+  fitted(handler: EventHandler, size: number): void {
+    if (size >= this.of(handler)) this.sizes.set(handler, Math.ceil(size * 1.1));
   }
 }
 

@@ -199,17 +199,22 @@ describe('messaging on the event log', () => {
     expect(await letters()).toHaveLength(3);
   });
 
-  it('halves a batch that takes longer than a statement may', async () => {
+  it('halves a batch that takes longer than a statement may, and takes less at once from then on', async () => {
+    const sizes: number[] = [];
     await start([
       onBatch(Moved, async (events, tx) => {
+        sizes.push(events.length);
         await tx.query(`set local statement_timeout = 500`);
-        await tx.query('select pg_sleep($1)', [0.03 * events.length]);
+        await tx.query('select pg_sleep($1)', [0.02 * events.length]);
         for (const event of events) await record(event, tx);
       }),
     ]);
-    await rig?.publish('a', ...Array.from({ length: 30 }, (_, n) => n));
-    await eventually(() => seen.length === 30);
-    expect(numbers()).toEqual(Array.from({ length: 30 }, (_, n) => n));
+    for (const to of [30, 60]) {
+      await rig?.publish('a', ...Array.from({ length: 30 }, (_, n) => to - 30 + n));
+      await eventually(() => seen.length === to);
+    }
+    expect(numbers()).toEqual(Array.from({ length: 60 }, (_, n) => n));
+    expect(sizes.filter((size) => size > 25)).toEqual([30]);
     expect(await letters()).toEqual([]);
   });
 

@@ -6,6 +6,7 @@ import { createRpcClient } from '#libs/rpc';
 import { eventually } from '#libs/testing';
 import type { Monitor } from '../src/monitors/monitor';
 import { MonitorsRepository } from '../src/monitors/monitors.repository';
+import { RatersRepository } from '../src/raters/raters.repository';
 import { MonitoringHarness, rating, type Json } from './monitoring-harness';
 
 jest.setTimeout(60_000);
@@ -92,6 +93,12 @@ describe('feedback on inferences with long texts', () => {
     const seen = await monitors.requests(db, monitor, choice);
     expect(seen.map(({ input }) => input.length)).toContain(8_000);
     expect(Math.max(...seen.map(({ input, answer }) => Math.max(input.length, answer.length)))).toBe(8_000);
+  });
+
+  it('is reviewed by the beginnings of its answers', async () => {
+    const choice = { since: new Date(0), rowsMax: 1_000 };
+    const opinions = await harness.service.get(RatersRepository).opinions(harness.service.get(Database), 'default', choice);
+    expect(Math.max(...opinions.map(({ servedLabel }) => servedLabel.length))).toBe(500);
   });
 
   it('is taken and listed by gRPC within what a client takes by default', async () => {

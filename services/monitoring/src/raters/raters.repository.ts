@@ -27,7 +27,7 @@ export abstract class RatersRepository {
   abstract finishReview(db: Queryable, workspace: string): Promise<void>;
   /** The state of every rater of a workspace who is not simply trusted. */
   abstract suspects(db: Queryable, workspace: string): Promise<Map<string, RaterState>>;
-  /** Accepted (and rejected as impossible) opinions of raters in good standing, newest last. */
+  /** Accepted (and rejected as impossible) opinions of raters in good standing, newest last. Answers by their first 500 characters. */
   abstract opinions(db: Queryable, workspace: string, choice: { since: Date; rowsMax: number }): Promise<Opinion[]>;
   abstract knownAnswers(db: Queryable, workspace: string): Promise<Map<string, string>>;
   abstract putKnownAnswers(

@@ -10,6 +10,9 @@ import { WorkSlices } from './work-slices';
 const COLUMNS = `workspace, rater_hash as "raterHash", kind, state, reason, evidence, feedback_count as "feedbackCount", version,
   state_time as "stateTime", create_time as "createTime"`;
 
+/** Of answers that are compared as labels: those that begin alike for so long are the same one. A review holds 20,000 opinions. */
+const LABEL_CHARACTERS_MAX = 500;
+
 type RaterRow = Omit<Rater, 'feedbackCount' | 'version'> & { feedbackCount: string; version: string };
 
 function toRater(row: RaterRow): Rater {
@@ -60,7 +63,8 @@ export class TypeormRaters extends RatersRepository {
     const rows = await db.query<Opinion & { correction: string | undefined }>(
       `select id as "feedbackId", rater_hash as "raterHash", metric,
          coalesce(nullif(input_key, ''), ${ofInference('input_key')}, inference_id) as "inputKey",
-         coalesce(nullif(output_text, ''), ${ofInference('output_text')}, '') as "servedLabel", good as right, correction, impossible
+         left(coalesce(nullif(output_text, ''), ${ofInference('output_text')}, ''), ${LABEL_CHARACTERS_MAX}) as "servedLabel",
+         good as right, left(correction, ${LABEL_CHARACTERS_MAX}) as correction, impossible
        from (
          select f.* from feedback f
          where f.workspace = $1 and f.good is not null and f.receive_time > $2
@@ -82,7 +86,7 @@ export class TypeormRaters extends RatersRepository {
 
   async knownAnswers(db: Queryable, workspace: string): Promise<Map<string, string>> {
     const rows = await db.query<{ input_key: string; answer: string }>(
-      'select input_key, answer from known_answers where workspace = $1 limit 100000',
+      `select input_key, left(answer, ${LABEL_CHARACTERS_MAX}) as answer from known_answers where workspace = $1 limit 100000`,
       [workspace],
     );
     return new Map(rows.map((row) => [row.input_key, normalLabel(row.answer)]));

@@ -3,10 +3,13 @@ import { Injectable } from '@nestjs/common';
 import { registry } from '#libs/contracts';
 import { pageSize } from '#libs/persistence';
 import { RpcController, type RpcContext } from '#libs/rpc';
+import { pageBytesMax } from '../mlflow/limits';
 import { FindRuns } from '../runs/find-runs';
 import type { Metric, Run, RunStatus } from '../runs/run';
 import type { Experiment, Tag } from './experiment';
 import { FindExperiments } from './find-experiments';
+
+const { grpc: bytesMax } = pageBytesMax;
 
 /** millrace.registry.v1.ExperimentService */
 @Injectable()
@@ -23,7 +26,7 @@ export class ExperimentsGrpc {
 
   async listExperiments(request: registry.ListExperimentsRequest, ctx: RpcContext): Promise<registry.ListExperimentsResponse> {
     const { filter, pageToken } = request;
-    const query = { view: 'ACTIVE_ONLY' as const, filter, orderBy: [], limit: pageSize(request.pageSize), pageToken };
+    const query = { view: 'ACTIVE_ONLY' as const, filter, orderBy: [], limit: pageSize(request.pageSize), bytesMax, pageToken };
     const { experiments, nextPageToken } = await this.experiments.execute(ctx.workspace, query);
     return { experiments: experiments.map(experimentToProto), nextPageToken };
   }
@@ -34,7 +37,15 @@ export class ExperimentsGrpc {
 
   async searchRuns(request: registry.SearchRunsRequest, ctx: RpcContext): Promise<registry.SearchRunsResponse> {
     const { experimentIds, filter, orderBy, pageToken } = request;
-    const query = { experimentIds, view: 'ACTIVE_ONLY' as const, filter, orderBy, limit: pageSize(request.pageSize), pageToken };
+    const query = {
+      experimentIds,
+      view: 'ACTIVE_ONLY' as const,
+      filter,
+      orderBy,
+      limit: pageSize(request.pageSize),
+      bytesMax,
+      pageToken,
+    };
     const { runs, nextPageToken } = await this.runs.execute(ctx.workspace, query);
     return { runs: runs.map(runToProto), nextPageToken };
   }

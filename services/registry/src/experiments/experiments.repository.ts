@@ -9,6 +9,7 @@ export interface ExperimentSearch {
   clauses: FilterClause[];
   orderBy: OrderBy[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 

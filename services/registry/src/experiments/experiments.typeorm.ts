@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { isUniqueViolation, type Queryable, type Transaction } from '#libs/persistence';
 import type { FilterClause } from '../mlflow/filter';
-import { afterTokenSql, compareSql, keySelectSql, keyValueSql, orderSql, type OrderTerm, pageOf, SqlParams } from '../mlflow/sql';
+import { afterTokenSql, compareSql, keyValueSql, type OrderTerm, pageOf, pageSql, SqlParams } from '../mlflow/sql';
 import { experimentExists } from './not-found';
 import {
   DEFAULT_EXPERIMENT,
@@ -29,6 +29,10 @@ interface ExperimentRow {
 const COLUMNS = `e.id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_ms, e.last_update_ms,
   (SELECT jsonb_agg(jsonb_build_object('key', t.key, 'value', t.value) ORDER BY t.key) FROM experiment_tags t
     WHERE t.workspace = e.workspace AND t.experiment_id = e.id) AS tags`;
+
+const BYTES = `250 + octet_length(e.name) + octet_length(e.artifact_location)
+  + (SELECT COALESCE(sum(24 + octet_length(t.key) + octet_length(t.value)), 0) FROM experiment_tags t
+    WHERE t.workspace = e.workspace AND t.experiment_id = e.id)`;
 
 const ATTRIBUTES: Record<string, { sql: string; type: OrderTerm['type'] }> = {
   name: { sql: 'e.name', type: 'text' },
@@ -117,13 +121,23 @@ export class ExperimentsTypeorm extends ExperimentsRepository {
     const params = new SqlParams(workspace, stagesOf(search.view), search.limit + 1);
     const filter = ['experiments', workspace, search.view, search.clauses, search.orderBy];
     const terms = orderTerms(search);
-    const rows = await db.query<ExperimentRow>(
-      `SELECT ${COLUMNS}, ${keySelectSql(terms)} FROM experiments e
-       WHERE e.workspace = $1 AND e.lifecycle_stage = ANY($2)
-         AND ${[...search.clauses.map((clause) => clauseSql(clause, params)), afterTokenSql(terms, search.pageToken, filter, params)].join(' AND ')}
-       ORDER BY ${orderSql(terms)} LIMIT $3`,
-      params.values,
-    );
+    const conditions = [
+      'e.workspace = $1 AND e.lifecycle_stage = ANY($2)',
+      ...search.clauses.map((clause) => clauseSql(clause, params)),
+      afterTokenSql(terms, search.pageToken, filter, params),
+    ];
+    const { bytesMax } = search;
+    const sql = pageSql({
+      columns: COLUMNS,
+      alias: 'e',
+      from: 'experiments e',
+      conditions,
+      terms,
+      limit: '$3',
+      bytes: BYTES,
+      bytesMax,
+    });
+    const rows = await db.query<ExperimentRow>(sql, params.values);
     const page = pageOf(rows, { limit: search.limit, terms, filter });
     return { experiments: page.rows.map(toExperiment), nextPageToken: page.nextPageToken };
   }

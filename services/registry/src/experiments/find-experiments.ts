@@ -21,6 +21,7 @@ export interface ExperimentQuery {
   filter: string;
   orderBy: string[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 
@@ -55,6 +56,7 @@ export class FindExperiments {
       clauses: parseFilter(query.filter, experimentGrammar),
       orderBy: parseOrderBy(query.orderBy, experimentGrammar),
       limit: query.limit,
+      bytesMax: query.bytesMax,
       pageToken: query.pageToken,
     });
   }

@@ -8,6 +8,7 @@ import type { ViewType } from '../experiments/experiment';
 import { FindExperiments } from '../experiments/find-experiments';
 import { callerOf, mlflowPrefixes, VIEW_TYPES } from './caller-of';
 import { type MlflowRequest, type Rules } from './request';
+import { pageBytesMax } from './limits';
 import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { experimentToWire, list, nextPage, tagsFromWire, type Wire } from './wire';
 
@@ -83,6 +84,7 @@ export class MlflowExperimentsHttp {
       filter: fields.string('filter'),
       orderBy: fields.strings('order_by'),
       limit: fields.number('max_results'),
+      bytesMax: pageBytesMax.mlflow,
       pageToken: fields.string('page_token'),
     });
     const experiments = page.experiments.map((experiment) => experimentToWire(experiment, ctx.workspace));

@@ -28,6 +28,12 @@ export const limits = {
  */
 export const searchLimits = { filterCharacters: 50_000, clauses: 100, orderByKeys: 20 } as const;
 
+/**
+ * Most UTF-8 bytes of a page of a search, beyond those of its first row: a row may have megabytes, and pages must fit into memory.
+ * MLflow's clients go on by the token of a page that is shorter than they asked for; gRPC clients take 4 MiB by default.
+ */
+export const pageBytesMax = { mlflow: 8 * 1024 * 1024, grpc: 3 * 1024 * 1024 } as const;
+
 /** `'key' exceeds the maximum length of 250 characters` */
 export function checkLength(what: string, value: string, charactersMax: number): void {
   if ([...value].length > charactersMax) {

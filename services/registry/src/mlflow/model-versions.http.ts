@@ -6,7 +6,7 @@ import { ChangeModelVersion, type VersionChange } from '../models/change-model-v
 import { FindVersions } from '../models/find-versions';
 import { RegisterModelVersion } from '../models/register-model-version';
 import { callerOf, mlflowPrefixes } from './caller-of';
-import { parseVersionNumber } from './limits';
+import { pageBytesMax, parseVersionNumber } from './limits';
 import { type MlflowRequest, type Rules } from './request';
 import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { list, nextPage, tagsFromWire, versionToWire, type Wire } from './wire';
@@ -112,6 +112,7 @@ export class MlflowModelVersionsHttp {
       filter: fields.string('filter'),
       orderBy: fields.strings('order_by'),
       limit: fields.number('max_results', PAGE_VERSIONS_DEFAULT),
+      bytesMax: pageBytesMax.mlflow,
       pageToken: fields.string('page_token'),
     });
     return { ...list('model_versions', page.versions.map(versionToWire)), ...nextPage(page.nextPageToken) };

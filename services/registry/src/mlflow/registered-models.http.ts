@@ -11,7 +11,7 @@ import { FindModels } from '../models/find-models';
 import { FindVersions } from '../models/find-versions';
 import { invalidParameter } from '../registry.errors';
 import { callerOf, mlflowPrefixes } from './caller-of';
-import { parseVersionNumber } from './limits';
+import { pageBytesMax, parseVersionNumber } from './limits';
 import { type MlflowRequest, type Rules } from './request';
 import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { list, modelToWire, nextPage, tagsFromWire, versionToWire, type Wire } from './wire';
@@ -100,6 +100,7 @@ export class MlflowRegisteredModelsHttp {
       filter: fields.string('filter'),
       orderBy: fields.strings('order_by'),
       limit: fields.number('max_results', PAGE_MODELS_DEFAULT),
+      bytesMax: pageBytesMax.mlflow,
       pageToken: fields.string('page_token'),
     });
     return { ...list('registered_models', page.models.map(modelToWire)), ...nextPage(page.nextPageToken) };

@@ -12,6 +12,7 @@ import { LogToRun, type RunLog } from '../runs/log-to-run';
 import { RUN_STATUSES, type RunStatus } from '../runs/run';
 import { callerOf, mlflowPrefixes, VIEW_TYPES } from './caller-of';
 import { type MlflowRequest, type Rules } from './request';
+import { pageBytesMax } from './limits';
 import { MlflowBody, MlflowQuery } from './mlflow-parameters';
 import { inputsFromWire, keyedFromWire, metricsFromWire } from './run-log-request';
 import { list, nextPage, runInfoToWire, runToWire, tagsFromWire, type Wire } from './wire';
@@ -85,6 +86,7 @@ export class MlflowRunsHttp {
       filter: fields.string('filter'),
       orderBy: fields.strings('order_by'),
       limit: fields.number('max_results', 1000),
+      bytesMax: pageBytesMax.mlflow,
       pageToken: fields.string('page_token'),
     });
     return { ...list('runs', page.runs.map(runToWire)), ...nextPage(page.nextPageToken) };

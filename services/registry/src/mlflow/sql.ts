@@ -78,13 +78,41 @@ export function afterTokenSql(terms: readonly OrderTerm[], token: string, filter
   return `${first.sql} ${first.descending ? '<=' : '>='} ${places[0]} AND (${steps.map((step) => `(${step})`).join(' OR ')})`;
 }
 
-/** One page of rows that were read with one more than the limit, and the token of the next page ('' = last). */
+export interface PageStatement {
+  /** Of `alias`; read of the rows of the page only. */
+  columns: string;
+  alias: string;
+  from: string;
+  conditions: readonly string[];
+  terms: readonly OrderTerm[];
+  /** Placeholder of the limit plus one. */
+  limit: string;
+  /** UTF-8 bytes of what a row brings into the page. */
+  bytes: string;
+  bytesMax: number;
+}
+
+/** The first rows in order, as many as fit into a page together and one at least; each says how many were found up to the limit. */
+export function pageSql({ columns, alias, from, conditions, terms, limit, bytes, bytesMax }: PageStatement): string {
+  const keyBytes = terms.filter(({ type }) => type === 'text').map(({ sql }) => ` + octet_length(${sql})`);
+  const keys = terms.map((_term, index) => ({ ...terms[index], sql: `sort_${index}` }));
+  return `SELECT ${columns}, ${keys.map(({ sql }) => `${alias}.${sql}`).join(', ')}, ${alias}.rows_found
+    FROM (SELECT found.*, row_number() OVER place AS row_place, sum(row_bytes) OVER place AS bytes_through,
+        count(*) OVER () AS rows_found
+      FROM (SELECT ${alias}.*, ${keySelectSql(terms)}, ${bytes}${keyBytes.join('')} AS row_bytes FROM ${from}
+        WHERE ${conditions.join(' AND ')} ORDER BY ${orderSql(terms)} LIMIT ${limit}) found
+      WINDOW place AS (ORDER BY ${orderSql(keys)} ROWS UNBOUNDED PRECEDING)) ${alias}
+    WHERE ${alias}.row_place = 1 OR ${alias}.bytes_through <= ${bytesMax} ORDER BY ${alias}.row_place`;
+}
+
+/** One page of rows of `pageSql`, or of rows that were read with one more than the limit, and the token of the next page ('' = last). */
 export function pageOf<Row extends object>(
   rows: Row[],
   page: { limit: number; terms: readonly OrderTerm[]; filter: unknown },
 ): { rows: Row[]; nextPageToken: string } {
-  if (rows.length <= page.limit) return { rows, nextPageToken: '' };
   const kept = rows.slice(0, page.limit);
+  const { rows_found: found = rows.length } = (rows[0] ?? {}) as { rows_found?: string };
+  if (Number(found) <= kept.length) return { rows, nextPageToken: '' };
   const last = kept.at(-1) as Record<string, unknown>;
   const keys = page.terms.map((_term, index) => last[`sort_${index}`] as KeysetValue);
   return { rows: kept, nextPageToken: encodePageToken(keys, page.filter) };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { decodePageToken, encodePageToken, pageSize } from '#libs/persistence';
+import { pageBytesMax } from '../mlflow/limits';
 import { FindModels, type ModelWithLatest } from './find-models';
 import { type EvaluatedVersion, FindVersions } from './find-versions';
+
+// One for all of them.
+const { grpc: bytesMax } = pageBytesMax;
 
 export interface Page {
   /** 0 = 50, at most 1,000. */
@@ -24,7 +28,7 @@ export class BrowseModels {
 
   /** By name; prompts are left out. */
   models(workspace: string, page: Page): Promise<{ models: ModelWithLatest[]; nextPageToken: string }> {
-    const query = { filter: '', orderBy: [], limit: pageSize(page.pageSize), pageToken: page.pageToken ?? '' };
+    const query = { filter: '', orderBy: [], limit: pageSize(page.pageSize), bytesMax, pageToken: page.pageToken ?? '' };
     return this.findModels.execute(workspace, query);
   }
 
@@ -42,6 +46,7 @@ export class BrowseModels {
     const found = await this.findVersions.ofModel(workspace, name, {
       beforeVersion: Number(before),
       limit: pageSize(page.pageSize),
+      bytesMax,
     });
     const versions = await this.findVersions.withEvaluations(workspace, found.versions);
     const last = versions.at(-1);

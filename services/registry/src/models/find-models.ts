@@ -15,6 +15,7 @@ export interface RegistryQuery {
   filter: string;
   orderBy: string[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 
@@ -43,6 +44,7 @@ export class FindModels {
       clauses: parseFilter(query.filter, modelGrammar),
       orderBy: parseModelOrderBy(query.orderBy),
       limit: query.limit,
+      bytesMax: query.bytesMax,
       pageToken: query.pageToken,
     });
     const latest = await this.versions.latest(

@@ -5,7 +5,7 @@ import { AliasesRepository } from '../aliases/aliases.repository';
 import { EvaluationsRepository } from '../evaluations/evaluations.repository';
 import type { Evaluation } from '../evaluations/evidence';
 import { parseFilter, versionGrammar } from '../mlflow/filter';
-import { checkAliasName, checkModelName } from '../mlflow/limits';
+import { checkAliasName, checkModelName, pageBytesMax } from '../mlflow/limits';
 import { parseOrderBy } from '../mlflow/order-by';
 import { checkPageSize, type RegistryQuery } from './find-models';
 import type { ModelVersion } from './model';
@@ -41,9 +41,13 @@ export class FindVersions {
     checkAliasName(alias, 'allow');
     if (!(await this.models.find(this.db, workspace, name))) throw modelNotFound(name);
     if (alias.toLowerCase() === 'latest') {
-      const [newest] = await this.versions.list(this.db, workspace, name, { beforeVersion: 0, limit: 1 });
-      if (!newest) throw versionNotFound(name, 'latest');
-      return newest;
+      const { versions } = await this.versions.list(this.db, workspace, name, {
+        beforeVersion: 0,
+        limit: 1,
+        bytesMax: pageBytesMax.grpc,
+      });
+      if (versions.length === 0) throw versionNotFound(name, 'latest');
+      return versions[0];
     }
     const version = await this.aliases.find(this.db, workspace, name, alias);
     if (version === undefined) throw aliasNotFound(name, alias);
@@ -63,11 +67,10 @@ export class FindVersions {
   async ofModel(
     workspace: string,
     name: string,
-    page: { beforeVersion: number; limit: number },
+    page: { beforeVersion: number; limit: number; bytesMax: number },
   ): Promise<{ versions: ModelVersion[]; more: boolean }> {
     if (!(await this.models.find(this.db, workspace, name))) throw modelNotFound(name);
-    const versions = await this.versions.list(this.db, workspace, name, { ...page, limit: page.limit + 1 });
-    return { versions: versions.slice(0, page.limit), more: versions.length > page.limit };
+    return this.versions.list(this.db, workspace, name, page);
   }
 
   async execute(workspace: string, query: RegistryQuery): Promise<{ versions: ModelVersion[]; nextPageToken: string }> {
@@ -76,6 +79,7 @@ export class FindVersions {
       clauses: parseFilter(query.filter, versionGrammar),
       orderBy: parseOrderBy(query.orderBy, versionGrammar),
       limit: query.limit,
+      bytesMax: query.bytesMax,
       pageToken: query.pageToken,
     });
   }

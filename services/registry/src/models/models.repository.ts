@@ -9,6 +9,7 @@ export interface RegistrySearch {
   clauses: FilterClause[];
   orderBy: OrderBy[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 
@@ -55,13 +56,13 @@ export abstract class VersionsRepository {
   abstract runsOfDigest(db: Queryable, workspace: string, manifestDigest: string): Promise<string[]>;
   /** Newest version of each stage, for several models at once, oldest number first. */
   abstract latest(db: Queryable, workspace: string, names: readonly string[]): Promise<ModelVersion[]>;
-  /** Versions of one model, newest first, before `beforeVersion` (0 = from the newest). */
+  /** Versions of one model, newest first, before `beforeVersion` (0 = from the newest): a page by number and by bytes. */
   abstract list(
     db: Queryable,
     workspace: string,
     name: string,
-    page: { beforeVersion: number; limit: number },
-  ): Promise<ModelVersion[]>;
+    page: { beforeVersion: number; limit: number; bytesMax: number },
+  ): Promise<{ versions: ModelVersion[]; more: boolean }>;
   abstract search(
     db: Queryable,
     workspace: string,

@@ -4,10 +4,11 @@ import { Clock } from '#libs/clock';
 import { isUniqueViolation, type Queryable, type Transaction } from '#libs/persistence';
 import { type Tag, uniqueTags } from '../experiments/experiment';
 import type { FilterClause } from '../mlflow/filter';
-import { afterTokenSql, compareSql, keySelectSql, keyValueSql, orderSql, type OrderTerm, pageOf, SqlParams } from '../mlflow/sql';
+import { afterTokenSql, compareSql, keyValueSql, type OrderTerm, pageOf, pageSql, SqlParams } from '../mlflow/sql';
 import { RegistryErrors } from '../registry.errors';
 import { type AliasPointer, isPromptTagged, PROMPT_TAG, type RegisteredModel } from './model';
 import { ModelsRepository, type NewModel, type RegistrySearch } from './models.repository';
+import { MODEL_BYTES } from './page-bytes';
 import { asksForPrompts } from './prompt-filter';
 
 interface ModelRow {
@@ -27,6 +28,8 @@ const COLUMNS = `m.name, m.description, m.creation_ms, m.last_updated_ms, m.last
     WHERE t.workspace = m.workspace AND t.model_name = m.name) AS tags,
   (SELECT jsonb_agg(jsonb_build_object('alias', a.alias, 'version', a.version) ORDER BY a.alias) FROM aliases a
     WHERE a.workspace = m.workspace AND a.model_name = m.name) AS aliases`;
+
+const PAGE = { columns: COLUMNS, alias: 'm', from: 'registered_models m', bytes: MODEL_BYTES };
 
 const ORDER: Record<string, Omit<OrderTerm, 'descending'>> = {
   name: { sql: 'm.name', type: 'text' },
@@ -98,13 +101,13 @@ export class ModelsTypeorm extends ModelsRepository {
     const prompts = asksForPrompts(search.clauses);
     const clauses = search.clauses.filter((clause) => prompts || clause.key !== PROMPT_TAG);
     const conditions = [
+      'm.workspace = $1',
       prompts ? 'TRUE' : 'NOT m.is_prompt',
       ...clauses.map((clause) => clauseSql(clause, params)),
       afterTokenSql(terms, search.pageToken, filter, params),
     ];
     const rows = await db.query<ModelRow>(
-      `SELECT ${COLUMNS}, ${keySelectSql(terms)} FROM registered_models m
-       WHERE m.workspace = $1 AND ${conditions.join(' AND ')} ORDER BY ${orderSql(terms)} LIMIT $2`,
+      pageSql({ ...PAGE, conditions, terms, limit: '$2', bytesMax: search.bytesMax }),
       params.values,
     );
     const page = pageOf(rows, { limit: search.limit, terms, filter });

@@ -4,10 +4,11 @@ import { Clock } from '#libs/clock';
 import type { Queryable, Transaction } from '#libs/persistence';
 import { type Tag, uniqueTags } from '../experiments/experiment';
 import type { FilterClause } from '../mlflow/filter';
-import { afterTokenSql, compareSql, keySelectSql, keyValueSql, orderSql, type OrderTerm, pageOf, SqlParams } from '../mlflow/sql';
+import { afterTokenSql, compareSql, keyValueSql, type OrderTerm, pageOf, pageSql, SqlParams } from '../mlflow/sql';
 import { isPromptTagged, type Lineage, type ModelVersion, PROMPT_TAG, type Stage } from './model';
 import { type NewVersion, type RegistrySearch, VersionsRepository } from './models.repository';
 import { REFRESH_PROMPT_MARK } from './models.typeorm';
+import { VERSION_BYTES } from './page-bytes';
 import { asksForPrompts } from './prompt-filter';
 
 interface VersionRow {
@@ -38,6 +39,7 @@ const COLUMNS = `v.model_name, v.version, v.creation_ms, v.last_updated_ms, v.de
     WHERE t.workspace = v.workspace AND t.model_name = v.model_name AND t.version = v.version) AS tags,
   (SELECT jsonb_agg(a.alias ORDER BY a.alias) FROM aliases a
     WHERE a.workspace = v.workspace AND a.model_name = v.model_name AND a.version = v.version) AS aliases`;
+const PAGE = { columns: COLUMNS, alias: 'v', bytes: VERSION_BYTES };
 const LIVE = `v.stage <> 'Deleted_Internal'`;
 
 const ATTRIBUTES: Record<string, Omit<OrderTerm, 'descending'>> = {
@@ -125,14 +127,16 @@ export class VersionsTypeorm extends VersionsRepository {
     db: Queryable,
     workspace: string,
     name: string,
-    page: { beforeVersion: number; limit: number },
-  ): Promise<ModelVersion[]> {
+    page: { beforeVersion: number; limit: number; bytesMax: number },
+  ): Promise<{ versions: ModelVersion[]; more: boolean }> {
+    const conditions = ['v.workspace = $1 AND v.model_name = $2', LIVE, '($3 = 0 OR v.version < $3)'];
+    const terms = [{ ...ATTRIBUTES['version_number'], descending: true }];
     const rows = await db.query<VersionRow>(
-      `SELECT ${COLUMNS} FROM model_versions v WHERE v.workspace = $1 AND v.model_name = $2 AND ${LIVE}
-         AND ($3 = 0 OR v.version < $3) ORDER BY v.version DESC LIMIT $4`,
-      [workspace, name, page.beforeVersion, page.limit],
+      pageSql({ ...PAGE, from: 'model_versions v', conditions, terms, limit: '$4', bytesMax: page.bytesMax }),
+      [workspace, name, page.beforeVersion, page.limit + 1],
     );
-    return rows.map(toVersion);
+    const kept = pageOf(rows, { limit: page.limit, terms, filter: undefined });
+    return { versions: kept.rows.map(toVersion), more: kept.nextPageToken !== '' };
   }
 
   async search(
@@ -146,15 +150,15 @@ export class VersionsTypeorm extends VersionsRepository {
     const prompts = asksForPrompts(search.clauses);
     const clauses = search.clauses.filter((clause) => prompts || clause.key !== PROMPT_TAG);
     const conditions = [
+      'v.workspace = $1',
       LIVE,
       prompts ? 'TRUE' : 'NOT m.is_prompt',
       ...clauses.map((clause) => clauseSql(clause, params)),
       afterTokenSql(terms, search.pageToken, filter, params),
     ];
+    const from = 'model_versions v JOIN registered_models m ON m.workspace = v.workspace AND m.name = v.model_name';
     const rows = await db.query<VersionRow>(
-      `SELECT ${COLUMNS}, ${keySelectSql(terms)} FROM model_versions v
-       JOIN registered_models m ON m.workspace = v.workspace AND m.name = v.model_name
-       WHERE v.workspace = $1 AND ${conditions.join(' AND ')} ORDER BY ${orderSql(terms)} LIMIT $2`,
+      pageSql({ ...PAGE, from, conditions, terms, limit: '$2', bytesMax: search.bytesMax }),
       params.values,
     );
     const page = pageOf(rows, { limit: search.limit, terms, filter });

@@ -17,6 +17,7 @@ export interface RunQuery {
   filter: string;
   orderBy: string[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 
@@ -42,6 +43,7 @@ export class FindRuns {
       clauses: parseFilter(query.filter, runGrammar),
       orderBy: parseOrderBy(query.orderBy, runGrammar),
       limit: query.limit,
+      bytesMax: query.bytesMax,
       pageToken: query.pageToken,
     });
   }

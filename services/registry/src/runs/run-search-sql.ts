@@ -2,7 +2,7 @@
 import { stagesOf } from '../experiments/experiment';
 import type { FilterClause } from '../mlflow/filter';
 import type { OrderBy } from '../mlflow/order-by';
-import { afterTokenSql, compareSql, keySelectSql, keyValueSql, orderSql, type OrderTerm, SqlParams } from '../mlflow/sql';
+import { afterTokenSql, compareSql, keyValueSql, type OrderTerm, pageSql, SqlParams } from '../mlflow/sql';
 import type { RunSearch } from './runs.repository';
 
 const ATTRIBUTES: Record<string, { sql: string; type: OrderTerm['type'] }> = {
@@ -15,6 +15,19 @@ const ATTRIBUTES: Record<string, { sql: string; type: OrderTerm['type'] }> = {
   end_time: { sql: 'r.end_ms', type: 'bigint' },
 };
 
+const sumOf = (table: string, bytes: string): string =>
+  `(SELECT COALESCE(sum(${bytes}), 0) FROM ${table} d WHERE d.workspace = r.workspace AND d.run_id = r.id)`;
+// A dataset alone may have a schema and a profile of megabytes. octet_length reads the size of a stored text without the text itself.
+const BYTES = `400 + octet_length(r.name) + octet_length(r.user_id) + octet_length(r.artifact_uri)
+  + ${sumOf('latest_metrics', '64 + octet_length(d.key)')}
+  + ${sumOf('run_params', '24 + octet_length(d.key) + octet_length(d.value)')}
+  + ${sumOf('run_tags', '24 + octet_length(d.key) + octet_length(d.value)')}
+  + ${sumOf(
+    'run_inputs',
+    `100 + octet_length(d.name) + octet_length(d.source) + octet_length(d.tags::text)
+      + COALESCE(octet_length(d.schema), 0) + COALESCE(octet_length(d.profile), 0)`,
+  )}`;
+
 export interface RunSearchStatement {
   sql: string;
   values: unknown[];
@@ -23,7 +36,7 @@ export interface RunSearchStatement {
   filter: unknown;
 }
 
-/** The statement of a runs search; `columns` are of table alias `r`. Reads one row more than the limit. */
+/** The statement of a runs search; `columns` are of table alias `r`. Read its page with `pageOf`. */
 export function runSearchStatement(workspace: string, search: RunSearch, columns: string): RunSearchStatement {
   const params = new SqlParams(workspace);
   const { view, clauses, orderBy, experimentIds } = search;
@@ -41,8 +54,9 @@ export function runSearchStatement(workspace: string, search: RunSearch, columns
     ...clauses.map((clause) => clauseSql(clause, params)),
     afterTokenSql(terms, search.pageToken, filter, params),
   ];
-  const sql = `SELECT ${columns}, ${keySelectSql(terms)} FROM runs r ${joins.join(' ')}
-    WHERE ${conditions.join(' AND ')} ORDER BY ${orderSql(terms)} LIMIT ${params.add(search.limit + 1)}`;
+  const from = `runs r ${joins.join(' ')}`;
+  const limit = params.add(search.limit + 1);
+  const sql = pageSql({ columns, alias: 'r', from, conditions, terms, limit, bytes: BYTES, bytesMax: search.bytesMax });
   return { sql, values: params.values, terms, filter };
 }
 

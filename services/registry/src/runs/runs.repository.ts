@@ -11,6 +11,7 @@ export interface RunSearch {
   clauses: FilterClause[];
   orderBy: OrderBy[];
   limit: number;
+  bytesMax: number;
   pageToken: string;
 }
 

@@ -11,7 +11,7 @@ import { eventually } from '#libs/testing';
 import type { GatewaySettings } from '../src/config';
 import { GatewayMetrics } from '../src/gateway.metrics';
 import type { Inference } from '../src/inferences/inference';
-import { ABANDONED_MS, InferenceJournal } from '../src/inferences/inference-journal';
+import { ABANDONED_MS, InferenceJournal, type Orphan } from '../src/inferences/inference-journal';
 import { RecordInferences } from '../src/inferences/record-inferences';
 import { GatewayHarness } from './gateway-harness';
 
@@ -21,6 +21,12 @@ const inference = (inferenceId: string, inputText = 'a hoofed mammal'): Inferenc
   ({ inferenceId, workspace: 'default', inputText, requestTime: new Date(1_000) }) as Inference;
 
 const endedProcess = (): number => spawnSync(process.execPath, ['-e', '0']).pid;
+
+async function orphansOf(journal: InferenceJournal): Promise<Orphan[]> {
+  const found: Orphan[] = [];
+  for await (const orphan of journal.orphans(Date.now())) found.push(orphan);
+  return found;
+}
 
 /** The file of the only journal, named as if another process had written it. */
 async function handOver(folder: string, processId: number): Promise<string> {
@@ -57,12 +63,12 @@ describe('InferenceJournal', () => {
     await Promise.all([killed.append(inference('a')), killed.append(inference('b')), killed.append(inference('c'))]);
     await appendFile(await handOver(folder(), endedProcess()), '{"inferenceId":"d","inp');
     const next = await journal();
-    const [orphan, ...others] = await next.orphans(Date.now());
+    const [orphan, ...others] = await orphansOf(next);
     expect(others).toEqual([]);
     expect(orphan.inferences).toEqual([inference('a'), inference('b'), inference('c')]);
     expect(orphan.unreadable).toBe(1);
     await next.discard(orphan);
-    expect(await next.orphans(Date.now())).toEqual([]);
+    expect(await orphansOf(next)).toEqual([]);
     await next.close();
     expect(await readdir(folder())).toEqual([]);
   });
@@ -72,10 +78,10 @@ describe('InferenceJournal', () => {
     await frozen.append(inference('a'));
     const path = await handOver(folder(), process.ppid);
     const next = await journal();
-    expect(await next.orphans(Date.now())).toEqual([]);
+    expect(await orphansOf(next)).toEqual([]);
     const long = new Date(Date.now() - ABANDONED_MS - 1_000);
     await utimes(path, long, long);
-    expect(await next.orphans(Date.now())).toHaveLength(1);
+    expect(await orphansOf(next)).toHaveLength(1);
   });
 
   it('begins a new file when its own was taken meanwhile', async () => {
@@ -84,7 +90,7 @@ describe('InferenceJournal', () => {
     await frozen.touch();
     await frozen.append(inference('b'));
     await handOver(folder(), endedProcess());
-    expect((await (await journal()).orphans(Date.now()))[0].inferences).toEqual([inference('b')]);
+    expect((await orphansOf(await journal()))[0].inferences).toEqual([inference('b')]);
   });
 
   it('removes nothing that waits, and everything once it is written, over several files', async () => {
@@ -99,7 +105,7 @@ describe('InferenceJournal', () => {
     expect(left).toHaveLength(1);
     await handOver(folder(), endedProcess());
     const next = await journal();
-    const [orphan] = await next.orphans(Date.now());
+    const [orphan] = await orphansOf(next);
     expect(orphan.inferences.map((each) => each.inferenceId)).toContain('e-11');
   });
 
@@ -146,7 +152,7 @@ describe('InferenceJournal', () => {
     expect([own.unprotected, own.holds(inference('a')), failures]).toEqual([4, true, []]);
     await own.close();
     await handOver(folder(), endedProcess());
-    const [orphan] = await (await journal()).orphans(Date.now());
+    const [orphan] = await orphansOf(await journal());
     expect(orphan.inferences.map((each) => each.inferenceId)).toEqual(['a', 'b', 'c']);
   });
 
@@ -160,7 +166,7 @@ describe('InferenceJournal', () => {
     disk.goOn();
     await closed;
     await handOver(folder(), endedProcess());
-    const [orphan] = await (await journal()).orphans(Date.now());
+    const [orphan] = await orphansOf(await journal());
     expect([orphan.inferences.map((each) => each.inferenceId), failures]).toEqual([['a', 'b'], []]);
   });
 });

@@ -113,8 +113,11 @@ export class InferenceJournal {
     }
   }
 
-  /** What ended processes left behind, oldest first. Remove each with `discard` once its events are written. */
-  async orphans(nowMs: number): Promise<Orphan[]> {
+  /**
+   * What ended processes left behind, oldest first. Remove each with `discard` once its events are written. Each is read when it is
+   * asked for: processes that were killed one after the other while the database was away left more than one can hold.
+   */
+  async *orphans(nowMs: number): AsyncGenerator<Orphan> {
     const found: { path: string; changedMs: number }[] = [];
     for (const name of await readdir(this.folder)) {
       const path = join(this.folder, name);
@@ -124,7 +127,7 @@ export class InferenceJournal {
       if (!isAlive(Number(processId)) || nowMs - changedMs > ABANDONED_MS) found.push({ path, changedMs });
     }
     found.sort((left, right) => left.changedMs - right.changedMs);
-    return Promise.all(found.map(({ path }) => readSegment(path)));
+    for (const { path } of found) yield await readSegment(path);
   }
 
   async discard(orphan: Orphan): Promise<void> {

@@ -14,6 +14,9 @@ export interface DroppedInference {
 }
 
 const DROPPED_LISTED_MAX = 1000;
+// Small enough that writing one does not hold up answers. A character may become six in the outbox, and is there several times on its way.
+const BATCH_COUNT_MAX = 200;
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 // Ids, names and numbers of an event, beside its texts.
 const FIXED_BYTES = 600;
 
@@ -46,6 +49,11 @@ export class InferenceQueue {
     return this.items.slice(0, count);
   }
 
+  /** The oldest, as many as are written together; they stay until `remove` is called. */
+  batch(): Inference[] {
+    return batchFrom(this.items, 0);
+  }
+
   /** Forgets the oldest `count`. */
   remove(count: number): void {
     const removed = this.items.slice(0, count);
@@ -76,6 +84,16 @@ export class InferenceQueue {
       .slice(-count)
       .reverse();
   }
+}
+
+/** As many as are written together: one at least, unless there is none. */
+export function batchFrom(inferences: readonly Inference[], start: number): Inference[] {
+  let end = start;
+  for (let bytes = 0; end < inferences.length && end - start < BATCH_COUNT_MAX; end += 1) {
+    bytes += sizeOf(inferences[end]);
+    if (end > start && bytes > BATCH_BYTES_MAX) break;
+  }
+  return inferences.slice(start, end);
 }
 
 // Two bytes per UTF-16 unit bound what V8 holds.

@@ -10,10 +10,8 @@ import { GatewaySettings } from '../config';
 import { GatewayMetrics } from '../gateway.metrics';
 import { toInferenceCompleted, type Inference } from './inference';
 import { InferenceJournal } from './inference-journal';
-import { InferenceQueue, type DropReason } from './inference-queue';
+import { batchFrom, InferenceQueue, type DropReason } from './inference-queue';
 
-// Small enough that writing one does not hold up answers.
-const BATCH = 200;
 const JOURNAL_LOOK_MS = 10_000;
 // An empty queue is not looked at: who puts something in sees to it.
 const REST_MS = 60_000;
@@ -47,9 +45,9 @@ export class RecordInferences {
   ) {
     this.queue = new InferenceQueue(settings.eventQueueMax, settings.eventQueueBytesMax);
     const work = async (): Promise<boolean> => {
-      await this.flush();
+      const more = await this.flush();
       if (this.queue.size > 0) this.flushSoon();
-      return this.queue.size >= BATCH;
+      return more;
     };
     this.flushMs = settings.eventFlushMs;
     this.loop = new BackgroundLoop({ name: 'inference-events', intervalMs: this.flushMs, restMs: REST_MS, work, logger });
@@ -114,15 +112,16 @@ export class RecordInferences {
     this.queue.remove(this.queue.size);
   }
 
-  /** Writes one batch; throws when the database is away. */
-  async flush(): Promise<void> {
-    const batch = this.queue.peek(BATCH);
-    if (batch.length === 0) return;
+  /** Writes one batch; throws when the database is away. True when there are more than one batch takes. */
+  async flush(): Promise<boolean> {
+    const batch = this.queue.batch();
+    if (batch.length === 0) return false;
     await this.write(batch);
     this.settle(batch);
     this.queue.remove(batch.length);
     this.metrics.eventsQueued.set(this.queue.size);
     await this.journal.forget(batch);
+    return this.queue.batch().length < this.queue.size;
   }
 
   /** Those that come until then go along. What fails is tried again by the loop itself. */
@@ -138,9 +137,12 @@ export class RecordInferences {
     await this.journal.touch();
     this.metrics.eventsUnprotected.inc(this.journal.unprotected - this.unprotectedSeen);
     this.unprotectedSeen = this.journal.unprotected;
-    for (const orphan of await this.journal.orphans(Date.now())) {
-      for (let start = 0; start < orphan.inferences.length; start += BATCH)
-        await this.write(orphan.inferences.slice(start, start + BATCH));
+    for await (const orphan of this.journal.orphans(Date.now())) {
+      for (let written = 0; written < orphan.inferences.length;) {
+        const batch = batchFrom(orphan.inferences, written);
+        await this.write(batch);
+        written += batch.length;
+      }
       await this.journal.discard(orphan);
       this.settle(orphan.inferences);
       this.metrics.eventsRecovered.inc(orphan.inferences.length);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { registry } from '#libs/contracts';
-import { Database } from '#libs/persistence';
+import { Database, UnitOfWork } from '#libs/persistence';
 import { createRpcClient, type RpcClient } from '#libs/rpc';
+import { AuditLog } from '../src/audit/audit.repository';
 import { type HttpCaller, useRegistry } from './harness';
 
 jest.setTimeout(60_000);
@@ -22,7 +23,7 @@ interface Page {
 }
 
 // A page may have thousands of rows, and a row megabytes: a dataset's schema and profile, or tags.
-describe('searches over rows with long texts', () => {
+describe('the registry with long texts', () => {
   const service = useRegistry();
   let experiments: Experiments;
   let models: Models;
@@ -120,7 +121,7 @@ describe('searches over rows with long texts', () => {
   ];
   /* eslint-enable @typescript-eslint/no-explicit-any */
 
-  it.each(doors)('are cut to pages that a client can take, with the token of the rest: %s', async (_door, read) => {
+  it.each(doors)('cuts a search to pages that a client can take, with the token of the rest: %s', async (_door, read) => {
     const pages: Page[] = [];
     do pages.push(await read(pages.at(-1)?.token ?? ''));
     while (pages.at(-1)?.token !== '');
@@ -130,7 +131,7 @@ describe('searches over rows with long texts', () => {
     expect([...new Set(found)].sort()).toEqual(names);
   });
 
-  it('give a row that is larger than a page alone, and go on behind it', async () => {
+  it('gives a row that is larger than a page alone, and goes on behind it', async () => {
     const db = service.service.get(Database);
     await db.query(`update run_inputs set schema = repeat('x', ${9 * MIB})`);
     const pages: Page[] = [];
@@ -138,5 +139,46 @@ describe('searches over rows with long texts', () => {
     while (pages.at(-1)?.token !== '');
     expect(pages.flatMap(({ keys }) => keys).sort()).toEqual(names);
     expect(pages.filter(({ bytes }) => bytes > 9 * MIB).map(({ keys }) => keys.length)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
+  it('reads the audit and checks its chain a few megabytes at a time', async () => {
+    const audit = service.service.get(AuditLog);
+    const caller = { workspace: 'described', actor: 'ann' };
+    const append = (index: number) =>
+      service.service
+        .get(UnitOfWork)
+        .run((tx) =>
+          audit.append(tx, caller, { action: 'model.described', subject: `models:/${index}`, after: 'x'.repeat(MIB) }),
+        );
+    for (let index = 1; index <= 10; index += 1) await append(index);
+    const sequences: string[] = [];
+    for (let pageToken = ''; ;) {
+      const page = await models.listAuditEntries(
+        { subject: '', pageSize: 1000, pageToken },
+        { ...callAs, workspace: 'described' },
+      );
+      sequences.push(...page.entries.map(({ sequence }) => sequence));
+      if ((pageToken = page.nextPageToken) === '') break;
+    }
+    expect(sequences).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10']);
+    const read = jest.spyOn(audit, 'list');
+    const verdict = await models.verifyAudit({}, { ...callAs, workspace: 'described' });
+    expect(verdict).toEqual({ intact: true, entries: '10', brokenSequence: '0' });
+    const together = await Promise.all(read.mock.results.map(async ({ value }) => JSON.stringify(await value).length));
+    expect(Math.max(...together)).toBeLessThan(4 * MIB);
+  });
+
+  it('gives the history of a metric in pages, also to who does not ask for them', async () => {
+    const run_id = (await service.http.mlflow('POST', 'runs/create', { experiment_id: '0' })).body.run.info.run_id;
+    await service.service.get(Database).query(
+      `insert into run_metrics (workspace, run_id, key, step, timestamp_ms, value)
+       select 'default', $1, 'loss', n, n, n from generate_series(1, 60000) n`,
+      [run_id],
+    );
+    const path = `metrics/get-history?run_id=${run_id}&metric_key=loss`;
+    const { body: first } = await service.http.mlflow('GET', path);
+    const { body: rest } = await service.http.mlflow('GET', `${path}&max_results=1000000&page_token=${first.next_page_token}`);
+    expect([first.metrics.length, rest.metrics.length, rest.next_page_token]).toEqual([50_000, 10_000, undefined]);
+    expect(rest.metrics[0].value).toBe(50_001);
   });
 });

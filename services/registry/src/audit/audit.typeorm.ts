@@ -3,6 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import type { Queryable, Transaction } from '#libs/persistence';
 import type { Caller } from '../caller';
+import { pageBytesMax } from '../mlflow/limits';
+import { pageOf, pageSql } from '../mlflow/sql';
 import { type AuditEntry, type AuditRecord, chainEntry, GENESIS_HASH } from './audit-entry';
 import { AuditLog } from './audit.repository';
 
@@ -20,6 +22,15 @@ interface EntryRow {
 }
 
 const COLUMNS = 'sequence, time, actor, action, subject, before_json, after_json, reason, previous_hash, hash';
+const SEQUENCE = { sql: 'a.sequence', type: 'bigint' } as const;
+const PAGE = {
+  columns: COLUMNS,
+  alias: 'a',
+  from: 'audit_entries a',
+  bytes: `400 + octet_length(a.subject) + octet_length(a.reason) + octet_length(a.before_json)
+    + octet_length(a.after_json)`,
+  bytesMax: pageBytesMax.grpc,
+};
 
 @Injectable()
 export class AuditTypeorm extends AuditLog {
@@ -68,20 +79,23 @@ export class AuditTypeorm extends AuditLog {
     db: Queryable,
     workspace: string,
     page: { subject: string; afterSequence: number; limit: number },
-  ): Promise<AuditEntry[]> {
-    const rows = await db.query<EntryRow>(
-      `SELECT ${COLUMNS} FROM audit_entries WHERE workspace = $1 AND sequence > $2 AND ($3 = '' OR subject = $3)
-       ORDER BY sequence LIMIT $4`,
-      [workspace, page.afterSequence, page.subject, page.limit],
-    );
-    return rows.map(toEntry);
+  ): Promise<{ entries: AuditEntry[]; more: boolean }> {
+    const conditions = [`a.workspace = $1 AND a.sequence > $2 AND ($3 = '' OR a.subject = $3)`];
+    const terms = [{ ...SEQUENCE, descending: false }];
+    const rows = await db.query<EntryRow>(pageSql({ ...PAGE, conditions, terms, limit: '$4' }), [
+      workspace,
+      page.afterSequence,
+      page.subject,
+      page.limit + 1,
+    ]);
+    const kept = pageOf(rows, { limit: page.limit, terms, filter: undefined });
+    return { entries: kept.rows.map(toEntry), more: kept.nextPageToken !== '' };
   }
 
   async tail(db: Queryable, workspace: string, limit: number): Promise<AuditEntry[]> {
-    const rows = await db.query<EntryRow>(
-      `SELECT ${COLUMNS} FROM audit_entries WHERE workspace = $1 ORDER BY sequence DESC LIMIT $2`,
-      [workspace, limit],
-    );
+    const terms = [{ ...SEQUENCE, descending: true }];
+    const sql = pageSql({ ...PAGE, conditions: ['a.workspace = $1'], terms, limit: '$2' });
+    const rows = await db.query<EntryRow>(sql, [workspace, limit]);
     return rows.map(toEntry);
   }
 

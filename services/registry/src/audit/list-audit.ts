@@ -19,12 +19,11 @@ export class ListAudit {
     const { subject } = query;
     const [after] = decodePageToken(query.pageToken, ['integer'], ['audit', workspace, subject]) ?? [0];
     const limit = pageSize(query.pageSize);
-    const found = await this.audit.list(this.db, workspace, { subject, afterSequence: Number(after), limit: limit + 1 });
-    const entries = found.slice(0, limit);
+    const { entries, more } = await this.audit.list(this.db, workspace, { subject, afterSequence: Number(after), limit });
     const last = entries.at(-1);
     return {
       entries,
-      nextPageToken: found.length > limit && last ? encodePageToken([last.sequence], ['audit', workspace, subject]) : '',
+      nextPageToken: more && last ? encodePageToken([last.sequence], ['audit', workspace, subject]) : '',
     };
   }
 

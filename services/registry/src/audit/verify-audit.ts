@@ -28,7 +28,7 @@ export class VerifyAudit {
         const end = await this.audit.head(tx, workspace);
         let head = { sequence: 0, hash: GENESIS_HASH };
         for (;;) {
-          const entries = await this.audit.list(tx, workspace, {
+          const { entries } = await this.audit.list(tx, workspace, {
             subject: '',
             afterSequence: head.sequence,
             limit: BATCH_ENTRIES,

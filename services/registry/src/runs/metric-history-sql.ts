@@ -12,6 +12,9 @@ interface MetricRow {
   is_nan: boolean;
 }
 
+/** A run may have logged millions of values; clients go on by the token. Twice what MLflow's client asks for at once. */
+const PAGE_POINTS_MAX = 50_000;
+
 const TERMS: OrderTerm[] = [
   { sql: 'm.timestamp_ms', type: 'bigint', descending: false },
   { sql: 'm.step', type: 'bigint', descending: false },
@@ -28,13 +31,13 @@ export async function historyPage(
   const params = new SqlParams(workspace, query.runId, query.key);
   const filter = ['metric-history', workspace, query.runId, query.key];
   const after = afterTokenSql(TERMS, query.pageToken, filter, params);
-  const limit = query.limit === undefined ? '' : `LIMIT ${params.add(query.limit + 1)}`;
+  const limit = Math.min(query.limit ?? PAGE_POINTS_MAX, PAGE_POINTS_MAX);
   const rows = await db.query<MetricRow>(
     `SELECT m.run_id, m.step, m.timestamp_ms, m.value, m.is_nan, ${keySelectSql(TERMS)} FROM run_metrics m
-     WHERE m.workspace = $1 AND m.run_id = $2 AND m.key = $3 AND ${after} ORDER BY ${orderSql(TERMS)} ${limit}`,
+     WHERE m.workspace = $1 AND m.run_id = $2 AND m.key = $3 AND ${after} ORDER BY ${orderSql(TERMS)} LIMIT ${params.add(limit + 1)}`,
     params.values,
   );
-  const page = pageOf(rows, { limit: query.limit ?? Infinity, terms: TERMS, filter });
+  const page = pageOf(rows, { limit, terms: TERMS, filter });
   return { metrics: page.rows.map((row) => toMetric(query.key, row)), nextPageToken: page.nextPageToken };
 }
 

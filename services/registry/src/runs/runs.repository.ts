@@ -18,7 +18,7 @@ export interface RunSearch {
 export interface MetricHistoryQuery {
   runId: string;
   key: string;
-  /** Absent = everything. */
+  /** Absent = as many as a page has at most. */
   limit?: number;
   pageToken: string;
 }

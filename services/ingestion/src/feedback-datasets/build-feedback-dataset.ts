@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
-import { invalidFields } from '#libs/errors';
+import { CommonErrors, invalidFields } from '#libs/errors';
 import { Database, Idempotency, UnitOfWork } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { IngestionSettings } from '../config';
@@ -10,11 +10,17 @@ import { DatasetErrors } from '../datasets/datasets.errors';
 import { RowChunkWriter } from '../rows/row-chunks';
 import { identifyRow } from '../rows/row-identity';
 import { CommitVersion } from '../uploads/commit-version';
-import { selectFeedbackRows, type FeedbackSelection } from './feedback';
+import { selectFeedbackRows, toOpinion, toRow, type Feedback, type FeedbackSelection } from './feedback';
 import { FeedbackRepository } from './feedback.repository';
 
 /** Most feedback that one dataset is built from; the newest counts. */
 const FEEDBACK_MAX = 200_000;
+/** Of feedback that is in memory with its texts, beyond one piece's own: a process has no room for the texts of all of it. */
+const BYTES_TOGETHER_MAX = 2 * 1024 * 1024;
+/** Of a piece without its texts, about. */
+const PIECE_BYTES = 512;
+/** In this process; a dataset of much feedback takes a few hundred megabytes while it is built, whatever its texts are. */
+const RUNNING_MAX = 2;
 const TIME_MS_MAX = Date.UTC(9999, 11, 31);
 
 export interface BuildFeedbackDatasetInput {
@@ -35,9 +41,15 @@ export interface BuiltFeedbackDataset {
   leftOut: Record<string, number>;
 }
 
+interface ReadableSelection extends FeedbackSelection {
+  textBytesOf: ReadonlyMap<string, number>;
+}
+
 /** Makes a dataset version of the feedback on a model. Throws NO_FEEDBACK when not one row comes of it. */
 @Injectable()
 export class BuildFeedbackDataset {
+  private running = 0;
+
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly idempotency: Idempotency,
@@ -50,11 +62,23 @@ export class BuildFeedbackDataset {
 
   async execute(caller: Caller, input: BuildFeedbackDatasetInput): Promise<BuiltFeedbackDataset> {
     this.check(input);
+    if (this.running >= RUNNING_MAX) {
+      throw CommonErrors.RESOURCE_EXHAUSTED('too many feedback datasets are built at once; try again soon');
+    }
+    this.running += 1;
+    try {
+      return await this.build(caller, input);
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  private async build(caller: Caller, input: BuildFeedbackDatasetInput): Promise<BuiltFeedbackDataset> {
     const { workspace } = caller;
     const { requestId, ...request } = input;
     // Chosen before the transaction: rows are stored first, and only the commit decides which call was the first.
     const selection = await this.select(workspace, input);
-    const [rows, quarantine] = await this.store(selection);
+    const [rows, quarantine] = await this.store(workspace, selection);
     return this.unitOfWork.run((tx) =>
       this.idempotency.once(tx, { workspace, operation: 'BuildFeedbackDataset', requestId, request }, async () => {
         if (rows.rows === 0) {
@@ -93,24 +117,51 @@ export class BuildFeedbackDataset {
     }
   }
 
-  private async select(workspace: string, input: BuildFeedbackDatasetInput): Promise<FeedbackSelection> {
-    const feedback = await this.feedback.list(this.db, {
+  private async select(workspace: string, input: BuildFeedbackDatasetInput): Promise<ReadableSelection> {
+    const found = await this.feedback.list(this.db, {
       workspace,
       modelName: input.modelName,
       retracted: input.source === 'retracted',
       sinceTime: input.sinceTime,
       limit: FEEDBACK_MAX,
     });
-    return selectFeedbackRows(feedback, input.rowsPerRaterMax || this.settings.feedbackRowsPerRaterMax);
+    const opinions: ReturnType<typeof toOpinion>[] = [];
+    for (const slice of slices(found, ({ textBytes }) => textBytes)) {
+      const ids = slice.map(({ id }) => id);
+      for (const feedback of await this.feedback.read(this.db, workspace, ids)) opinions.push(toOpinion(feedback));
+    }
+    const selection = selectFeedbackRows(opinions, input.rowsPerRaterMax || this.settings.feedbackRowsPerRaterMax);
+    return { ...selection, textBytesOf: new Map(found.map(({ id, textBytes }) => [id, textBytes])) };
   }
 
-  private async store(selection: FeedbackSelection) {
+  private async store(workspace: string, { rows, textBytesOf }: ReadableSelection) {
     const writer = new RowChunkWriter(this.blobs, this.settings.chunkBytes);
-    for (const [index, row] of selection.rows.entries()) {
-      const stored = identifyRow({ line: index + 1, json: JSON.stringify(row) }, index, false, new Set());
-      if ('rowId' in stored) writer.add(stored.json);
-      await writer.drain();
+    for (const slice of slices(rows, ({ id }) => textBytesOf.get(id) ?? 0)) {
+      const ids = slice.map(({ id }) => id);
+      const read = new Map((await this.feedback.read(this.db, workspace, ids)).map((feedback) => [feedback.id, feedback]));
+      for (const { id, votes } of slice) {
+        const row = toRow(read.get(id) as Feedback, votes);
+        const stored = identifyRow({ line: 0, json: JSON.stringify(row) }, writer.rowCount, false, new Set());
+        if ('rowId' in stored) writer.add(stored.json);
+        await writer.drain();
+      }
     }
     return [await writer.end(), await new RowChunkWriter(this.blobs, this.settings.chunkBytes).end()];
   }
+}
+
+function* slices<T>(items: readonly T[], textBytesOf: (item: T) => number): Generator<T[]> {
+  let slice: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const itemBytes = PIECE_BYTES + textBytesOf(item);
+    if (slice.length > 0 && bytes + itemBytes > BYTES_TOGETHER_MAX) {
+      yield slice;
+      slice = [];
+      bytes = 0;
+    }
+    slice.push(item);
+    bytes += itemBytes;
+  }
+  if (slice.length > 0) yield slice;
 }

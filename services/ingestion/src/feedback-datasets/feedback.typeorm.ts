@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queryable, Transaction } from '#libs/persistence';
 import type { Feedback } from './feedback';
-import { FeedbackRepository, type FeedbackQuery } from './feedback.repository';
+import { FeedbackRepository, type FeedbackQuery, type FeedbackSize } from './feedback.repository';
 
 interface FeedbackRecord {
   id: string;
@@ -45,14 +45,24 @@ export class TypeormFeedbackRepository extends FeedbackRepository {
     );
   }
 
-  async list(db: Queryable, query: FeedbackQuery): Promise<Feedback[]> {
-    const rows = await db.query<FeedbackRecord>(
+  list(db: Queryable, query: FeedbackQuery): Promise<FeedbackSize[]> {
+    return db.query<FeedbackSize>(
       // Joined when it is read: a mark on the row would be lost when feedback and retraction are taken in at the same moment.
-      `select f.* from feedback f
-         left join feedback_retractions r on r.workspace = f.workspace and r.feedback_id = f.id
+      // octet_length reads the size of a stored text without the text itself.
+      `select f.id, octet_length(f.input_text) + octet_length(f.output_text) + octet_length(f.correction) as "textBytes"
+       from feedback f left join feedback_retractions r on r.workspace = f.workspace and r.feedback_id = f.id
        where f.workspace = $1 and f.model_name = $2 and (r.feedback_id is not null) = $3
          and ($4::timestamptz is null or f.occurred_time > $4) order by f.occurred_time desc, f.id limit $5`,
       [query.workspace, query.modelName, query.retracted, query.sinceTime ?? null, query.limit],
+    );
+  }
+
+  async read(db: Queryable, workspace: string, ids: readonly string[]): Promise<Feedback[]> {
+    const rows = await db.query<FeedbackRecord>(
+      // The limit makes an index lookup of each: a plan for all ids together scans the workspace where statistics are old.
+      `select f.* from unnest($2::text[]) as t (id)
+         cross join lateral (select * from feedback where workspace = $1 and id = t.id limit 1) f`,
+      [workspace, ids],
     );
     return rows.map((row) => ({
       id: row.id,

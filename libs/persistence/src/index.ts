@@ -18,5 +18,6 @@ export { persistenceMigrations } from './migrations';
 export { decodePageToken, encodePageToken, pageSize } from './page-tokens';
 export type { KeyKind } from './page-tokens';
 export type { KeysetValue } from './page-tokens';
+export { readFitting } from './read-fitting';
 export { isUniqueViolation, mapDriverError } from './sqlstate';
 export { PersistenceErrors } from './persistence.errors';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Database } from '#libs/persistence';
 import { call, startIngestion, type IngestionUnderTest } from './support';
 
 describe('pages of rows', () => {
@@ -24,6 +25,25 @@ describe('pages of rows', () => {
     }
     expect(sizes).toEqual([2, 2, 2, 2, 2, 2]);
     expect(seen).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
+  it('cuts a page of versions with long labels to what a message can carry', async () => {
+    const { body } = await ingest.upload('labelled', '{"a":1}\n');
+    const tags = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`${n}`, '界'.repeat(500)]));
+    const copied = `dataset_id, kind, state, content_digest, rows_read, rows_kept, rows_quarantined, quarantined_by_reason, bytes,
+      parent_version_ids, produced_by, create_time`;
+    await ingest.service.get(Database).query(
+      `insert into dataset_versions (workspace, id, version, tags, ${copied})
+       select workspace, gen_random_uuid(), 1 + n, $2::jsonb, ${copied} from dataset_versions, generate_series(1, 59) n where id = $1`,
+      [body.id, JSON.stringify(tags)],
+    );
+    const sizes: number[] = [];
+    for (let pageToken = ''; sizes.length === 0 || pageToken !== '';) {
+      const page = await ingest.client.listDatasetVersions({ dataset: 'labelled', pageSize: 1000, pageToken }, call);
+      sizes.push(page.versions.length);
+      pageToken = page.nextPageToken;
+    }
+    expect(sizes).toEqual([27, 27, 6]);
   });
 
   it('refuses page tokens of other lists and other workspaces', async () => {

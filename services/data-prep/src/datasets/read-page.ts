@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodePageToken, encodePageToken, pageSize, type KeyKind, type KeysetValue } from '#libs/persistence';
+import { decodePageToken, encodePageToken, pageSize, readFitting, type KeyKind, type KeysetValue } from '#libs/persistence';
 import type { Page, PageInput } from './caller';
 
 export interface PageSource<T> {
@@ -12,14 +12,13 @@ export interface PageSource<T> {
   kind: KeyKind;
 }
 
-/** Reads one item more than the page holds, so that the last page is known to be the last. */
+/** A page as large as asked for, or smaller where its rows are large. */
 export async function readPage<T>(input: PageInput, source: PageSource<T>): Promise<Page<T>> {
   const size = pageSize(input.pageSize);
-  const after = decodePageToken(input.pageToken, [source.kind], source.filter);
-  const items = await source.read(size + 1, after?.[0]);
-  if (items.length <= size) return { items, nextPageToken: '' };
-  const page = items.slice(0, size);
-  return { items: page, nextPageToken: encodePageToken([source.keyOf(page[size - 1])], source.filter) };
+  const [after] = decodePageToken(input.pageToken, [source.kind], source.filter) ?? [];
+  const { items, isLast } = await readFitting(size, { after, read: source.read, keyOf: source.keyOf });
+  const last = items.at(-1);
+  return { items, nextPageToken: isLast || last === undefined ? '' : encodePageToken([source.keyOf(last)], source.filter) };
 }
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;

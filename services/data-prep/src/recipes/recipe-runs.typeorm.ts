@@ -32,6 +32,10 @@ interface RunTableRow {
   update_time: Date;
 }
 
+/** Without what may be long: a page has a thousand runs. */
+const LISTED = `workspace, id, recipe_name, recipe_digest, input_version_id, output_dataset, tags, state, stage, rows_read, rows_total,
+  attempts, outputs, error_code, error_message, created_by, revision, create_time, update_time`;
+
 @Injectable()
 export class TypeormRecipeRunsRepository extends RecipeRunsRepository {
   async insert(tx: Transaction, run: RecipeRunRecord): Promise<void> {
@@ -68,7 +72,8 @@ export class TypeormRecipeRunsRepository extends RecipeRunsRepository {
   async list(db: Queryable, workspace: string, page: { size: number; beforeId?: string }): Promise<RecipeRunRecord[]> {
     // Ids are UUIDv7: their order is the order of creation.
     const rows = await db.query<RunTableRow>(
-      `select * from recipe_runs where workspace = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`,
+      `select ${LISTED}, '' as recipe_text, null as report from recipe_runs
+       where workspace = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`,
       [workspace, page.beforeId ?? null, page.size],
     );
     return rows.map(toRecord);

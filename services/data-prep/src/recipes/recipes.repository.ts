@@ -15,7 +15,7 @@ export abstract class RecipesRepository {
 export abstract class RecipeRunsRepository {
   abstract insert(tx: Transaction, run: RecipeRunRecord): Promise<void>;
   abstract find(db: Queryable, workspace: string, id: string, options?: { lock: boolean }): Promise<RecipeRunRecord | undefined>;
-  /** Newest first. */
+  /** Newest first; without texts and reports. */
   abstract list(db: Queryable, workspace: string, page: { size: number; beforeId?: string }): Promise<RecipeRunRecord[]>;
   abstract update(db: Queryable, run: RecipeRunRecord): Promise<void>;
 }

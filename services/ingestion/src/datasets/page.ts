@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodePageToken, encodePageToken, pageSize, type KeyKind, type KeysetValue } from '#libs/persistence';
+import { decodePageToken, encodePageToken, pageSize, readFitting, type KeyKind } from '#libs/persistence';
 
 /** A page as callers ask for it. */
 export interface PageInput {
@@ -18,17 +18,17 @@ export interface PageSource<T> {
   filter: unknown;
   /** Reads `size` items after the key. */
   read: (size: number, after: (string | number)[] | undefined) => Promise<T[]>;
-  keyOf: (item: T) => KeysetValue;
+  keyOf: (item: T) => string | number;
   /** What `keyOf` gives. */
   kind: KeyKind;
 }
 
-/** Reads one item more than the page holds, so that the last page is known to be the last. */
+/** A page as large as asked for, or smaller where its rows are large. */
 export async function readPage<T>(input: PageInput, source: PageSource<T>): Promise<Page<T>> {
   const size = pageSize(input.pageSize);
   const after = decodePageToken(input.pageToken, [source.kind], source.filter) as (string | number)[] | undefined;
-  const items = await source.read(size + 1, after);
-  if (items.length <= size) return { items, nextPageToken: '' };
-  const page = items.slice(0, size);
-  return { items: page, nextPageToken: encodePageToken([source.keyOf(page[size - 1])], source.filter) };
+  const keysOf = (item: T): (string | number)[] => [source.keyOf(item)];
+  const { items, isLast } = await readFitting(size, { after, read: source.read, keyOf: keysOf });
+  const last = items.at(-1);
+  return { items, nextPageToken: isLast || last === undefined ? '' : encodePageToken(keysOf(last), source.filter) };
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { notFound } from '#libs/errors';
-import { Database, decodePageToken, encodePageToken, pageSize } from '#libs/persistence';
+import { Database, decodePageToken, encodePageToken, pageSize, readFitting } from '#libs/persistence';
 import type { AttemptRecord, CheckpointRecord, JobEventRecord, JobKind, JobRecord } from './job';
-import { type JobFilter, type JobKey, JobsRepository } from './jobs.repository';
+import { type JobCursor, type JobFilter, type JobKey, JobsRepository } from './jobs.repository';
 
 export interface PageRequest {
   pageSize?: number;
@@ -48,10 +48,13 @@ export class ReadJobs {
     const tokenFilter = ['jobs', workspace, filter];
     const keys = decodePageToken(page.pageToken, ['time', 'text'], tokenFilter);
     const after = keys && { createTime: String(keys[0]), id: String(keys[1]) };
-    const rows = await this.jobs.list(this.database, workspace, filter, { size: size + 1, ...(after ? { after } : {}) });
-    const items = rows.slice(0, size);
+    const { items, isLast } = await readFitting<JobRecord, JobCursor>(size, {
+      after,
+      read: (rows, from) => this.jobs.list(this.database, workspace, filter, { size: rows, ...(from ? { after: from } : {}) }),
+      keyOf: ({ createTime, id }) => ({ createTime: createTime.toISOString(), id }),
+    });
     const last = items.at(-1);
-    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
+    return { items, nextPageToken: !isLast && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
   }
 
   async events(key: JobKey, page: PageRequest): Promise<Page<JobEventRecord>> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { notFound } from '#libs/errors';
-import { Database, decodePageToken, encodePageToken, pageSize } from '#libs/persistence';
+import { Database, decodePageToken, encodePageToken, pageSize, readFitting } from '#libs/persistence';
 import type { Page, PageRequest } from '../jobs/read-jobs';
 import { ReadPipelines } from '../pipelines/manage-pipelines';
 import type { PipelineRunRecord, RunState } from './pipeline-run';
@@ -38,9 +38,12 @@ export class ReadPipelineRuns {
     const keys = decodePageToken(page.pageToken, ['time', 'text'], tokenFilter);
     const after = keys && { createTime: String(keys[0]), id: String(keys[1]) };
     const stored = { ...rest, ...(pipelineId ? { pipelineId } : {}) };
-    const rows = await this.runs.list(this.database, workspace, stored, { size: size + 1, ...(after ? { after } : {}) });
-    const items = rows.slice(0, size);
+    const { items, isLast } = await readFitting(size, {
+      after,
+      read: (rows, from) => this.runs.list(this.database, workspace, stored, { size: rows, ...(from ? { after: from } : {}) }),
+      keyOf: ({ createTime, id }: PipelineRunRecord) => ({ createTime: createTime.toISOString(), id }),
+    });
     const last = items.at(-1);
-    return { items, nextPageToken: rows.length > size && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
+    return { items, nextPageToken: !isLast && last ? encodePageToken([last.createTime, last.id], tokenFilter) : '' };
   }
 }

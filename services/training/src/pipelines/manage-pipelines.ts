@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { Ids } from '#libs/clock';
 import { notFound } from '#libs/errors';
-import { Database, decodePageToken, encodePageToken, Idempotency, pageSize, UnitOfWork } from '#libs/persistence';
+import { Database, decodePageToken, encodePageToken, Idempotency, pageSize, readFitting, UnitOfWork } from '#libs/persistence';
 import type { Caller } from '../jobs/caller';
 import type { JobViolation } from '../jobs/failure';
 import { DEFAULT_TRAINER } from '../jobs/fine-tune-spec';
@@ -97,12 +97,12 @@ export class ReadPipelines {
   async list(workspace: string, page: PageRequest): Promise<Page<PipelineRecord>> {
     const size = pageSize(page.pageSize);
     const [after] = decodePageToken(page.pageToken, ['text'], ['pipelines', workspace]) ?? [''];
-    const rows = await this.pipelines.list(this.database, workspace, { size: size + 1, after: String(after) });
-    const items = rows.slice(0, size);
-    return {
-      items,
-      nextPageToken: rows.length > size ? encodePageToken([items.at(-1)?.name ?? ''], ['pipelines', workspace]) : '',
-    };
+    const { items, isLast } = await readFitting(size, {
+      after: String(after),
+      read: (rows, from = '') => this.pipelines.list(this.database, workspace, { size: rows, after: from }),
+      keyOf: ({ name }: PipelineRecord) => name,
+    });
+    return { items, nextPageToken: isLast ? '' : encodePageToken([items.at(-1)?.name ?? ''], ['pipelines', workspace]) };
   }
 }
 

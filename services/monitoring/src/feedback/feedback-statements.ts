@@ -21,12 +21,6 @@ const ifShort = (table: 'f' | 'i', column: string): string =>
 const taken = (table: 'f' | 'i'): string => `${routeOf(table)}, ${ifShort(table, 'input_text')} as "inputText",
   ${ifShort(table, 'output_text')} as "outputText", ${textBytesOf(table)} as "textBytes"`;
 
-/** Rows of `f` in the order of a page with their number `n` and the text bytes `before` them. */
-export const pageOf = (where: string): string => `select f.*, row_number() over (order by f.id desc) as n,
-    coalesce(sum(${textBytesOf('f')} + octet_length(f.correction) + octet_length(f.comment))
-      over (order by f.id desc rows between unbounded preceding and 1 preceding), 0) as before
-  from feedback f where ${where}`;
-
 // The inference of a piece of feedback by either id, each by an index lookup: an OR over both ids would scan the table. It is named
 // by our id, whichever id the caller gave.
 const inferenceOf = (table: 'f' | 't'): string => `lateral (

@@ -9,7 +9,7 @@ import { readPage } from '../page';
 import { RatersRepository, type Rater } from '../raters/raters.repository';
 import { ReleaseRater } from '../raters/release-rater';
 import { parseFeedback, type FeedbackDraft } from './feedback-draft';
-import { FeedbackRepository, textBytesOf, type Feedback, type FeedbackState } from './feedback.repository';
+import { FeedbackRepository, type Feedback, type FeedbackState } from './feedback.repository';
 import { SubmitFeedbackBatch } from './submit-feedback-batch';
 
 const STATES: Record<FeedbackState, monitoring.FeedbackState> = {
@@ -59,7 +59,6 @@ export class FeedbackGrpc {
       name: 'feedback',
       read: (after, size) => this.feedback.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.id,
-      textBytesOf,
     });
     return { feedback: page.items.map(toMessage), nextPageToken: page.nextPageToken };
   }

@@ -21,7 +21,7 @@ import { inputKeyOf } from '../inferences/normalise-input';
 import { PageQuery, readPage, type Page } from '../page';
 import { RatersRepository } from '../raters/raters.repository';
 import { parseFeedback, type FeedbackDraft, type FeedbackValue } from './feedback-draft';
-import { FeedbackRepository, textBytesOf, type Feedback, type FeedbackSummary } from './feedback.repository';
+import { FeedbackRepository, type Feedback, type FeedbackSummary } from './feedback.repository';
 import type { MetricDefinition } from './metric-definition';
 import { SubmitFeedbackBatch } from './submit-feedback-batch';
 
@@ -114,7 +114,6 @@ export class FeedbackHttp {
       name: 'feedback',
       read: (after, size) => this.feedback.list(this.db, filter, { ...(after === undefined ? {} : { after }), size }),
       keyOf: (item) => item.id,
-      textBytesOf,
     });
   }
 

@@ -65,11 +65,6 @@ export interface FeedbackFilter {
   modelName?: string;
 }
 
-/** UTF-8 bytes of what callers wrote and models answered. */
-export function textBytesOf({ inputText, outputText, correction, comment }: Feedback): number {
-  return [inputText, outputText, correction, comment].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-}
-
 /** Sums of feedback of one version and arm. */
 export interface FeedbackSummary {
   endpoint: string;
@@ -131,7 +126,7 @@ export abstract class FeedbackRepository {
     when: { day: string; reviewSeconds: number },
   ): Promise<RaterStanding[]>;
   abstract find(db: Queryable, workspace: string, id: string): Promise<Feedback | undefined>;
-  /** Newest first; fewer than asked when `PAGE_TEXT_BYTES_MAX` bytes of text are before the rest. */
+  /** Newest first. */
   abstract list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]>;
   abstract summary(db: Queryable, workspace: string): Promise<FeedbackSummary[]>;
 }

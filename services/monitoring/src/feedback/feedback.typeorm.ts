@@ -2,7 +2,6 @@
 import { Injectable } from '@nestjs/common';
 import { CommonErrors } from '#libs/errors';
 import type { Queryable } from '#libs/persistence';
-import { PAGE_TEXT_BYTES_MAX } from '../page';
 import {
   FeedbackRepository,
   type AttributedFeedback,
@@ -16,14 +15,7 @@ import {
   type Taken,
 } from './feedback.repository';
 import type { FeedbackValue } from './feedback-draft';
-import {
-  attribute,
-  FEEDBACK_COLUMNS,
-  FITTING_FEEDBACK_COLUMNS,
-  INSERT_FEEDBACK,
-  pageOf,
-  textBytesOf,
-} from './feedback-statements';
+import { attribute, FEEDBACK_COLUMNS, FITTING_FEEDBACK_COLUMNS, INSERT_FEEDBACK, textBytesOf } from './feedback-statements';
 import type { MetricDefinition } from './metric-definition';
 
 interface MetricRow {
@@ -35,7 +27,7 @@ interface MetricRow {
 }
 
 /** An answer carries back what its request brought as well. */
-const ANSWER_TEXT_BYTES_MAX = PAGE_TEXT_BYTES_MAX / 2;
+const ANSWER_TEXT_BYTES_MAX = 1024 * 1024;
 
 type Stored = Pick<AttributedFeedback, 'id' | 'state' | 'inferenceId' | 'textBytes' | Taken>;
 
@@ -246,11 +238,11 @@ export class TypeormFeedback extends FeedbackRepository {
 
   async list(db: Queryable, filter: FeedbackFilter, page: { after?: string; size: number }): Promise<Feedback[]> {
     return db.query<Feedback>(
-      `select ${FEEDBACK_COLUMNS} from (${pageOf(`f.workspace = $1 and ($2::text is null or f.state = $2)
-         and ($3::text is null or f.inference_id = $3) and ($4::text is null or f.rater_hash = $4)
-         and ($5::text is null or f.model_name = $5) and ($6::text is null or f.id < $6)`)}
-         order by f.id desc limit $7) f
-       where f.n <= 2 or f.before <= $8 order by f.id desc`,
+      `select ${FEEDBACK_COLUMNS} from feedback f
+       where f.workspace = $1 and ($2::text is null or f.state = $2) and ($3::text is null or f.inference_id = $3)
+         and ($4::text is null or f.rater_hash = $4) and ($5::text is null or f.model_name = $5)
+         and ($6::text is null or f.id < $6)
+       order by f.id desc limit $7`,
       [
         filter.workspace,
         filter.state ?? null,
@@ -259,7 +251,6 @@ export class TypeormFeedback extends FeedbackRepository {
         filter.modelName ?? null,
         page.after ?? null,
         page.size,
-        PAGE_TEXT_BYTES_MAX,
       ],
     );
   }

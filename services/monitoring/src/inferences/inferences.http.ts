@@ -60,7 +60,6 @@ export class InferencesHttp {
         return this.inferences.list(this.db, filter, { ...(requestTime && id ? { before: { requestTime, id } } : {}), size });
       },
       keyOf: (item) => `${item.requestTime.toISOString()} ${item.id}`,
-      textBytesOf: ({ inputText, outputText }) => Buffer.byteLength(inputText) + Buffer.byteLength(outputText),
     });
   }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#libs/persistence';
-import { PAGE_TEXT_BYTES_MAX } from '../page';
 import type { MinuteRollup } from '../rollups/minute-rollup';
 import { InferencesRepository, type Inference, type RollupQuery } from './inferences.repository';
 
@@ -88,15 +87,10 @@ export class TypeormInferences extends InferencesRepository {
     page: { before?: { requestTime: string; id: string }; size: number },
   ): Promise<Inference[]> {
     return db.query<Inference>(
-      `select ${SELECT} from (
-         select *, row_number() over (order by request_time desc, id desc) as n,
-           coalesce(sum(octet_length(input_text) + octet_length(output_text))
-             over (order by request_time desc, id desc rows between unbounded preceding and 1 preceding), 0) as before
-         from inferences
-         where workspace = $1 and ($2::text is null or endpoint = $2) and ($3::text is null or rollout_id = $3)
-           and ($4::timestamptz is null or (request_time, id) < ($4, $5))
-         order by request_time desc, id desc limit $6) page
-       where n <= 2 or before <= $7 order by request_time desc, id desc`,
+      `select ${SELECT} from inferences
+       where workspace = $1 and ($2::text is null or endpoint = $2) and ($3::text is null or rollout_id = $3)
+         and ($4::timestamptz is null or (request_time, id) < ($4, $5))
+       order by request_time desc, id desc limit $6`,
       [
         filter.workspace,
         filter.endpoint ?? null,
@@ -104,7 +98,6 @@ export class TypeormInferences extends InferencesRepository {
         page.before?.requestTime ?? null,
         page.before?.id ?? null,
         page.size,
-        PAGE_TEXT_BYTES_MAX,
       ],
     );
   }

@@ -19,5 +19,6 @@ export { decodePageToken, encodePageToken, pageSize } from './page-tokens';
 export type { KeyKind } from './page-tokens';
 export type { KeysetValue } from './page-tokens';
 export { readFitting } from './read-fitting';
+export { slicesOf } from './slices-of';
 export { isUniqueViolation, mapDriverError } from './sqlstate';
 export { PersistenceErrors } from './persistence.errors';

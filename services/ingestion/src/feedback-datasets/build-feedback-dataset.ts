@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Injectable } from '@nestjs/common';
 import { CommonErrors, invalidFields } from '#libs/errors';
-import { Database, Idempotency, UnitOfWork } from '#libs/persistence';
+import { Database, Idempotency, slicesOf, UnitOfWork } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { IngestionSettings } from '../config';
 import type { Caller } from '../datasets/caller';
@@ -15,8 +15,6 @@ import { FeedbackRepository } from './feedback.repository';
 
 /** Most feedback that one dataset is built from; the newest counts. */
 const FEEDBACK_MAX = 200_000;
-/** Of feedback that is in memory with its texts, beyond one piece's own: a process has no room for the texts of all of it. */
-const BYTES_TOGETHER_MAX = 2 * 1024 * 1024;
 /** Of a piece without its texts, about. */
 const PIECE_BYTES = 512;
 /** In this process; a dataset of much feedback takes a few hundred megabytes while it is built, whatever its texts are. */
@@ -126,7 +124,7 @@ export class BuildFeedbackDataset {
       limit: FEEDBACK_MAX,
     });
     const opinions: ReturnType<typeof toOpinion>[] = [];
-    for (const slice of slices(found, ({ textBytes }) => textBytes)) {
+    for (const slice of slicesOf(found, ({ textBytes }) => PIECE_BYTES + textBytes)) {
       const ids = slice.map(({ id }) => id);
       for (const feedback of await this.feedback.read(this.db, workspace, ids)) opinions.push(toOpinion(feedback));
     }
@@ -136,7 +134,7 @@ export class BuildFeedbackDataset {
 
   private async store(workspace: string, { rows, textBytesOf }: ReadableSelection) {
     const writer = new RowChunkWriter(this.blobs, this.settings.chunkBytes);
-    for (const slice of slices(rows, ({ id }) => textBytesOf.get(id) ?? 0)) {
+    for (const slice of slicesOf(rows, ({ id }) => PIECE_BYTES + (textBytesOf.get(id) ?? 0))) {
       const ids = slice.map(({ id }) => id);
       const read = new Map((await this.feedback.read(this.db, workspace, ids)).map((feedback) => [feedback.id, feedback]));
       for (const { id, votes } of slice) {
@@ -148,20 +146,4 @@ export class BuildFeedbackDataset {
     }
     return [await writer.end(), await new RowChunkWriter(this.blobs, this.settings.chunkBytes).end()];
   }
-}
-
-function* slices<T>(items: readonly T[], textBytesOf: (item: T) => number): Generator<T[]> {
-  let slice: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const itemBytes = PIECE_BYTES + textBytesOf(item);
-    if (slice.length > 0 && bytes + itemBytes > BYTES_TOGETHER_MAX) {
-      yield slice;
-      slice = [];
-      bytes = 0;
-    }
-    slice.push(item);
-    bytes += itemBytes;
-  }
-  if (slice.length > 0) yield slice;
 }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/clock';
 import { Events } from '#libs/contracts';
 import { EventPublisher } from '#libs/messaging';
-import type { Transaction } from '#libs/persistence';
+import { slicesOf, type Transaction } from '#libs/persistence';
 import { MonitoringSettings } from '../config';
 import { MonitoringMetrics } from '../monitoring.metrics';
 import {
@@ -97,7 +97,7 @@ export class AcceptFeedback {
       return row.state === 'accepted' ? [{ row, aggregateVersion }] : [];
     });
     // A hundred kilobytes of text times the pieces of a batch are more than a process has.
-    for (const slice of slices(accepted, ({ row }) => row.textBytes)) {
+    for (const slice of slicesOf(accepted, ({ row }) => row.textBytes)) {
       const texts = await this.feedback.texts(
         tx,
         slice.flatMap(({ row }) => (row.inputText === null ? [row] : [])),
@@ -112,24 +112,6 @@ export class AcceptFeedback {
       await this.publisher.publishMany(tx, Events.FeedbackAccepted, events);
     }
   }
-}
-
-/** UTF-8 bytes of texts that are in memory together, beyond one piece's own. */
-const TEXT_BYTES_TOGETHER_MAX = 2 * 1024 * 1024;
-
-function* slices<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<T[]> {
-  let slice: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    bytes += bytesOf(item);
-    if (slice.length > 0 && bytes > TEXT_BYTES_TOGETHER_MAX) {
-      yield slice;
-      slice = [];
-      bytes = bytesOf(item);
-    }
-    slice.push(item);
-  }
-  if (slice.length > 0) yield slice;
 }
 
 type Tallies = ReadonlyMap<string, RaterTally>;

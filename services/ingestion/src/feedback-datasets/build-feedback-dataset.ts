@@ -139,7 +139,7 @@ export class BuildFeedbackDataset {
       const read = new Map((await this.feedback.read(this.db, workspace, ids)).map((feedback) => [feedback.id, feedback]));
       for (const { id, votes } of slice) {
         const row = toRow(read.get(id) as Feedback, votes);
-        const stored = identifyRow({ line: 0, json: JSON.stringify(row) }, writer.rowCount, false, new Set());
+        const stored = identifyRow({ line: 0, json: JSON.stringify(row) }, writer.rowCount);
         if ('rowId' in stored) writer.add(stored.json);
         await writer.drain();
       }

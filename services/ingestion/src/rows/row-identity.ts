@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from 'node:crypto';
+import type { RowIdSet } from './row-id-set';
 import { printableSample, type SourceRow } from './source-row';
 
 /** Name of the column that carries a row's id in exports. */
@@ -54,10 +55,10 @@ export class RowIdPrefix {
 
 /**
  * Gives a row its id: `<12 hex of its content's sha256>-<position>`, so that equal rows are told apart and a copy in
- * another version is recognised by its first part. With `keepRowIds` a row keeps the id that it carries (rows derived
- * from another version, so that one id names a row through all steps); `seen` refuses an id given twice.
+ * another version is recognised by its first part. With `keptIds` a row keeps the id that it carries (rows derived from
+ * another version, so that one id names a row through all steps), unless a row before it had the same.
  */
-export function identifyRow(row: SourceRow, ordinal: number, keepRowIds: boolean, seen: Set<string>): StoredRow | SourceRow {
+export function identifyRow(row: SourceRow, ordinal: number, keptIds?: RowIdSet): StoredRow | SourceRow {
   const json = row.json as string;
   const carried = row.value && Object.hasOwn(row.value, ROW_ID) ? row.value[ROW_ID] : undefined;
   const refuse = (reason: 'reserved_field' | 'invalid_row_id', detail: string): SourceRow => ({
@@ -69,11 +70,10 @@ export function identifyRow(row: SourceRow, ordinal: number, keepRowIds: boolean
     const rest = json.slice(1).trimStart();
     return { rowId, json: `${rowIdPrefix(rowId)}${rest === '}' ? '' : ','}${rest}` };
   }
-  if (!keepRowIds) return refuse('reserved_field', `column "${ROW_ID}" is reserved; upload with keep_row_ids to keep the ids`);
+  if (!keptIds) return refuse('reserved_field', `column "${ROW_ID}" is reserved; upload with keep_row_ids to keep the ids`);
   if (typeof carried !== 'string' || !ROW_ID_PATTERN.test(carried)) {
     return refuse('invalid_row_id', `column "${ROW_ID}" must be 1 to 200 printable characters`);
   }
-  if (seen.has(carried)) return refuse('invalid_row_id', `row id ${JSON.stringify(carried)} is given twice`);
-  seen.add(carried);
+  if (!keptIds.add(carried)) return refuse('invalid_row_id', `row id ${JSON.stringify(carried)} is given twice`);
   return { rowId: carried, json };
 }

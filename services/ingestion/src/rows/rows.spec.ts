@@ -79,7 +79,7 @@ describe('readJsonLine and identifyRow', () => {
       [3, 'not_an_object', undefined],
       [5, 'invalid_utf8', undefined],
     ]);
-    expect(identifyRow(rows[0], 4, false, new Set())).toEqual({
+    expect(identifyRow(rows[0], 4)).toEqual({
       rowId: expect.stringMatching(/^[0-9a-f]{12}-4$/),
       json: expect.stringMatching(/^\{"_row_id":"[0-9a-f]{12}-4","n":9007199254740993\}$/),
     });

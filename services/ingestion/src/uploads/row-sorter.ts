@@ -5,6 +5,7 @@ import { checkColumns, type ColumnType } from '../rows/check-columns';
 import { PlainRowScanner } from '../rows/plain-row-scanner';
 import { readJsonLine } from '../rows/read-jsonl';
 import { RowChunkWriter } from '../rows/row-chunks';
+import { RowIdSet } from '../rows/row-id-set';
 import { identifyRow, RowIdPrefix } from '../rows/row-identity';
 import type { SourceRow } from '../rows/source-row';
 import { LineSplitter, type Line } from '../rows/split-lines';
@@ -29,13 +30,14 @@ export class RowSorter {
   readonly kept: RowChunkWriter;
   readonly quarantined: RowChunkWriter;
   readonly byReason: Record<string, number> = {};
-  private readonly seenIds = new Set<string>();
+  private readonly keptIds: RowIdSet | undefined;
   private readonly prefix = new RowIdPrefix();
 
   constructor(
     blobs: BlobStore,
     private readonly rules: SortingRules,
   ) {
+    this.keptIds = rules.keepRowIds ? new RowIdSet() : undefined;
     this.kept = new RowChunkWriter(blobs, rules.chunkBytes);
     this.quarantined = new RowChunkWriter(blobs, rules.chunkBytes);
   }
@@ -85,7 +87,7 @@ export class RowSorter {
 
   private take(source: SourceRow): void {
     const row = source.fault ? source : checkColumns(source, this.rules.columns);
-    const identified = row.fault ? row : identifyRow(row, this.kept.rowCount, this.rules.keepRowIds, this.seenIds);
+    const identified = row.fault ? row : identifyRow(row, this.kept.rowCount, this.keptIds);
     if ('rowId' in identified) this.kept.add(identified.json);
     else this.quarantine(identified);
   }

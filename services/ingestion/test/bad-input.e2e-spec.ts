@@ -138,12 +138,27 @@ describe('bad input to uploads', () => {
     await expect(send({ header }, { header })).rejects.toMatchObject(refused('header'));
     await expect(send({ header: { ...header, dataset: '' } })).rejects.toMatchObject(refused('dataset'));
     await expect(send({ header: { ...header, format: 'xlsx' } })).rejects.toMatchObject(refused('format'));
+    await expect(send({ header: { ...header, producedBy: 'x'.repeat(501) } })).rejects.toMatchObject(refused('producedBy'));
+    const parentVersionIds = Array.from({ length: 101 }, () => 'x');
+    await expect(send({ header: { ...header, parentVersionIds } })).rejects.toMatchObject(refused('parentVersionIds'));
     await expect(send({ header: { ...header, columns: { a: 'date' } } })).rejects.toMatchObject(refused('columns.a'));
     await expect(
       send({ header: { ...header, parentVersionIds: ['nobody'] } }, { chunk: Buffer.from('{}') }),
     ).rejects.toMatchObject({
       code: 'COMMON.NOT_FOUND',
     });
+  });
+
+  it('names a text over gRPC that is longer than lists can show', async () => {
+    const refused = (field: string) => ({ details: { violations: [expect.objectContaining({ field })] } });
+    const [description, reason] = ['x'.repeat(10_001), 'x'.repeat(2001)];
+    await expect(ingest.client.createDataset({ name: 'wordy', description, requestId: '' }, call)).rejects.toMatchObject(
+      refused('description'),
+    );
+    await missing('wordy');
+    await expect(ingest.client.deleteDatasetVersion({ versionId: 'any', reason, requestId: '' }, call)).rejects.toMatchObject(
+      refused('reason'),
+    );
   });
 
   it.each([

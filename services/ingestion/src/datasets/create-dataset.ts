@@ -4,7 +4,7 @@ import { Clock, Ids } from '#libs/clock';
 import { CommonErrors } from '#libs/errors';
 import { Idempotency, UnitOfWork } from '#libs/persistence';
 import type { Caller } from './caller';
-import { checkDatasetName, datasetEtag, type Dataset } from './dataset';
+import { checkDatasetName, checkLength, datasetEtag, DESCRIPTION_CHARACTERS_MAX, type Dataset } from './dataset';
 import { DatasetsRepository } from './datasets.repository';
 
 export interface CreateDatasetInput {
@@ -26,6 +26,7 @@ export class CreateDataset {
 
   async execute(caller: Caller, input: CreateDatasetInput): Promise<Dataset> {
     checkDatasetName(input.name);
+    checkLength(input.description, 'description', DESCRIPTION_CHARACTERS_MAX);
     const { workspace } = caller;
     const request = { name: input.name, description: input.description };
     return this.unitOfWork.run((tx) =>

@@ -39,6 +39,8 @@ export interface DatasetVersion {
 }
 
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+export const DESCRIPTION_CHARACTERS_MAX = 10_000;
+export const REASON_CHARACTERS_MAX = 2000;
 const TAGS_MAX = 50;
 const TAG_CHARACTERS_MAX = 500;
 
@@ -50,6 +52,11 @@ export function checkDatasetName(name: string, field = 'name'): void {
       message: 'must be 1 to 200 letters, digits, "-", "_" or ".", beginning with a letter or digit',
     });
   }
+}
+
+/** Throws INVALID_ARGUMENT naming `field` when the text is too long. */
+export function checkLength(text: string, field: string, charactersMax: number): void {
+  if (text.length > charactersMax) throw invalidFields({ field, message: `at most ${charactersMax} characters` });
 }
 
 /** Throws INVALID_ARGUMENT naming the label that is too long, or `tags` when there are too many. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { IsDateString, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { IsTextMap } from '#libs/http';
+import { DESCRIPTION_CHARACTERS_MAX } from './dataset';
 
 export class PageQuery {
   @IsOptional()
@@ -19,7 +20,7 @@ export class CreateDatasetBody {
 
   @IsOptional()
   @IsString()
-  @MaxLength(10_000)
+  @MaxLength(DESCRIPTION_CHARACTERS_MAX)
   description?: string;
 
   @IsOptional()

@@ -5,7 +5,7 @@ import { CommonErrors, invalidFields, notFound } from '#libs/errors';
 import { EventPublisher } from '#libs/messaging';
 import { Idempotency, UnitOfWork } from '#libs/persistence';
 import type { Caller } from './caller';
-import type { DatasetVersion } from './dataset';
+import { checkLength, REASON_CHARACTERS_MAX, type DatasetVersion } from './dataset';
 import { DatasetsRepository } from './datasets.repository';
 
 export interface DeleteDatasetVersionInput {
@@ -29,6 +29,7 @@ export class DeleteDatasetVersion {
 
   async execute(caller: Caller, input: DeleteDatasetVersionInput): Promise<DatasetVersion> {
     if (input.reason.trim() === '') throw invalidFields({ field: 'reason', message: 'is required' });
+    checkLength(input.reason, 'reason', REASON_CHARACTERS_MAX);
     const { workspace } = caller;
     const { requestId, ...request } = input;
     return this.unitOfWork.run((tx) =>

@@ -5,7 +5,7 @@ import { Database, Idempotency, slicesOf, UnitOfWork } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { IngestionSettings } from '../config';
 import type { Caller } from '../datasets/caller';
-import { checkDatasetName, checkTags, type DatasetVersion } from '../datasets/dataset';
+import { checkDatasetName, checkLength, checkTags, REASON_CHARACTERS_MAX, type DatasetVersion } from '../datasets/dataset';
 import { DatasetErrors } from '../datasets/datasets.errors';
 import { RowChunkWriter } from '../rows/row-chunks';
 import { identifyRow } from '../rows/row-identity';
@@ -103,6 +103,7 @@ export class BuildFeedbackDataset {
   private check(input: BuildFeedbackDatasetInput): void {
     checkDatasetName(input.dataset, 'dataset');
     checkTags(input.tags);
+    checkLength(input.reason, 'reason', REASON_CHARACTERS_MAX);
     if (input.modelName === '') throw invalidFields({ field: 'model_name', message: 'is required' });
     if (input.source === 'retracted' && input.reason.trim() === '') {
       throw invalidFields({ field: 'reason', message: 'is required for retracted feedback' });

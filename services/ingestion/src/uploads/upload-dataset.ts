@@ -6,7 +6,7 @@ import { Idempotency, UnitOfWork } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { IngestionSettings } from '../config';
 import type { Caller } from '../datasets/caller';
-import { checkDatasetName, checkTags, type DatasetVersion, type VersionKind } from '../datasets/dataset';
+import { checkDatasetName, checkLength, checkTags, type DatasetVersion, type VersionKind } from '../datasets/dataset';
 import { DatasetErrors } from '../datasets/datasets.errors';
 import { DatasetsRepository } from '../datasets/datasets.repository';
 import { readColumns, type ColumnType } from '../rows/check-columns';
@@ -17,6 +17,10 @@ import { CommitVersion } from './commit-version';
 import { UploadTools } from './upload-tools';
 import { checkFormat, MeasuredBytes } from './read-upload';
 import { RowSorter } from './row-sorter';
+
+const PRODUCED_BY_CHARACTERS_MAX = 500;
+/** Each is looked up before the first byte is read. */
+const PARENTS_MAX = 100;
 
 /** What an upload says of itself before its bytes. */
 export interface UploadHeader {
@@ -86,6 +90,9 @@ export class UploadDataset {
     checkDatasetName(header.dataset, 'dataset');
     checkFormat(header.format);
     checkTags(header.tags);
+    checkLength(header.producedBy, 'producedBy', PRODUCED_BY_CHARACTERS_MAX);
+    if (header.parentVersionIds.length > PARENTS_MAX)
+      throw invalidFields({ field: 'parentVersionIds', message: `at most ${PARENTS_MAX} versions` });
     if (header.sha256 !== '' && !/^[0-9a-f]{64}$/.test(header.sha256)) {
       throw invalidFields({ field: 'sha256', message: 'must be 64 lowercase hex digits' });
     }

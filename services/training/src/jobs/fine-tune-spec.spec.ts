@@ -37,7 +37,7 @@ describe('readFineTuneSpec', () => {
       ...given,
       registeredModelName: '../x',
       trainer: 'tiny-ml',
-      labels: ['a', ' '],
+      labels: ['a', ' ', 'x'.repeat(501)],
       priority: 1000,
       inputs: [{ datasetVersion: 'a b' }, 7],
     };
@@ -49,6 +49,7 @@ describe('readFineTuneSpec', () => {
       'registeredModelName',
       'trainer',
       'labels[1]',
+      'labels[2]',
       'priority',
     ]);
     expect(violations.find((violation) => violation.field === 'trainer')?.message).toBe('unknown trainer; did you mean tiny-lm?');

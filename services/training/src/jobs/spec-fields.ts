@@ -45,6 +45,8 @@ export function readWhole(
   return bounds.absent;
 }
 
+const LABEL_CHARACTERS_MAX = 500;
+
 /** Distinct, non-blank labels. */
 export function readLabels(value: unknown, field: string, violations: JobViolation[]): string[] {
   if (value === undefined || value === null) return [];
@@ -55,6 +57,8 @@ export function readLabels(value: unknown, field: string, violations: JobViolati
   value.forEach((label: unknown, index) => {
     if (typeof label !== 'string' || label.trim() === '')
       violations.push({ field: `${field}[${index}]`, message: 'must be text that is not blank' });
+    else if (label.length > LABEL_CHARACTERS_MAX)
+      violations.push({ field: `${field}[${index}]`, message: `must have at most ${LABEL_CHARACTERS_MAX} characters` });
   });
   return [...new Set(value.filter((label): label is string => typeof label === 'string').map((label) => label.trim()))];
 }

@@ -63,7 +63,7 @@ const datasets = {
 
 /** Every model that is asked for is there. */
 const baseModels = {
-  resolve: async (name: string) => ({ name, digest: sha256(name) }),
+  resolve: async (_workspace: string, name: string) => ({ name, digest: sha256(name) }),
   resolveDigest: async (digest: string) => ({ name: '', digest }),
 } as unknown as BaseModels;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { training as contracts } from '#libs/contracts';
+import { Database } from '#libs/persistence';
 import { createRpcClient } from '#libs/rpc';
 import { BlobStore } from '#libs/storage';
 import { type Answer, jobBody, taskRows, TrainingFixture } from './training-fixture';
@@ -89,7 +90,7 @@ describe('evaluation jobs', () => {
     expect(twice.body.errors.map((fault: Answer) => fault.field)).toEqual(['slices[1].name', 'slices[2].datasetVersion']);
     const unknown = await training.call('POST', '/evaluation-jobs', body('0'.repeat(64)));
     expect(unknown.body.errors).toEqual([
-      { field: 'modelManifestDigest', message: expect.stringContaining('no model manifest') },
+      { field: 'modelManifestDigest', message: expect.stringContaining('trained in this workspace') },
     ]);
   });
 
@@ -101,9 +102,29 @@ describe('evaluation jobs', () => {
     // The same manifest with a file that is not in the store.
     const files = manifest.files.map((file) => (file.path === 'model.safetensors' ? { ...file, sha256: 'f'.repeat(64) } : file));
     const { sha256 } = await store.put(Buffer.from(JSON.stringify({ ...manifest, files })));
+    await training.service.get(Database).query(
+      `insert into jobs (workspace, id, kind, state, spec, inputs, model_digest, submitted_by, result)
+       values ($1, 'altered', 'fine-tune', 'succeeded', '{}', '[]', '', 'spec', jsonb_build_object('modelManifestDigest', $2::text))`,
+      [training.workspace, sha256],
+    );
     const { id } = await training.create('/evaluation-jobs', body(sha256));
     const job = await training.awaitState(`/evaluation-jobs/${id}`, 'failed');
     expect(job.error.message).toContain('model.safetensors');
+  }, 60_000);
+
+  it('takes no model of another workspace by its digest, to score it or to go on from it', async () => {
+    const other = { 'x-millrace-workspace': 'curious' };
+    for (const dataset of ['train', 'held-out']) training.ingestion.add('curious', dataset, taskRows(28));
+    const goOn = jobBody('train/latest', { baseModel: tuned });
+    const refused = (field: string) => ({
+      status: 400,
+      body: { errors: [{ field, message: `no model with manifest digest ${tuned} was trained in this workspace` }] },
+    });
+    expect(await training.call('POST', '/evaluation-jobs', body(tuned), other)).toMatchObject(refused('modelManifestDigest'));
+    expect(await training.call('POST', '/jobs', goOn, other)).toMatchObject(refused('baseModel'));
+    // The same is fine where the model was trained, and a shipped model is everybody's.
+    expect((await training.call('POST', '/jobs', goOn)).status).toBe(201);
+    expect((await training.call('POST', '/evaluation-jobs', body(base), other)).status).toBe(201);
   }, 60_000);
 
   it('shows nothing of one workspace in another', async () => {

@@ -28,12 +28,16 @@ export const shippedModels: readonly ShippedModel[] = [
   },
 ];
 
+/** Whether a job of a workspace made the model with that manifest. */
+export type MadeIn = (workspace: string, manifestDigest: string) => Promise<boolean>;
+
 /** Base models by name or digest. Shipped ones are put into the blob store once per process; their digest follows from their files. */
 export class BaseModels {
   private readonly stored = new Map<string, Promise<BaseModelFacts>>();
 
   constructor(
     private readonly store: BlobStore,
+    private readonly madeIn: MadeIn,
     private readonly shipped: readonly ShippedModel[] = shippedModels,
   ) {}
 
@@ -44,9 +48,13 @@ export class BaseModels {
   }
 
   /** Name and digest of a base model; adds a violation and returns undefined for an unknown one. */
-  async resolve(nameOrDigest: string, violations: JobViolation[]): Promise<{ name: string; digest: string } | undefined> {
+  async resolve(
+    workspace: string,
+    nameOrDigest: string,
+    violations: JobViolation[],
+  ): Promise<{ name: string; digest: string } | undefined> {
     if (nameOrDigest === '') return undefined;
-    if (isDigest(nameOrDigest)) return this.resolveDigest(nameOrDigest, 'baseModel', violations);
+    if (isDigest(nameOrDigest)) return this.resolveOwn(workspace, nameOrDigest, 'baseModel', violations);
     const known = this.shipped.map((model) => model.name);
     if (!known.includes(nameOrDigest)) {
       const near = nearestName(nameOrDigest, known);
@@ -56,6 +64,19 @@ export class BaseModels {
     }
     const { name, manifestDigest } = await this.load(nameOrDigest);
     return { name, digest: manifestDigest };
+  }
+
+  /** A digest that a caller gives: of a shipped model, or of one that was trained in the workspace. All share one blob store. */
+  async resolveOwn(
+    workspace: string,
+    digest: string,
+    field: string,
+    violations: JobViolation[],
+  ): Promise<{ name: string; digest: string } | undefined> {
+    const isShipped = (await this.list()).some((model) => model.manifestDigest === digest);
+    if (isShipped || (await this.madeIn(workspace, digest))) return this.resolveDigest(digest, field, violations);
+    violations.push({ field, message: `no model with manifest digest ${digest} was trained in this workspace` });
+    return undefined;
   }
 
   /** Checks that a digest names a model manifest in the blob store. */

@@ -33,13 +33,16 @@ export class CreateEvaluationJob {
     const { unitOfWork, idempotency } = this;
     return answerOnce({ unitOfWork, idempotency }, key, {
       label: 'create evaluation job',
-      prepare: () => this.prepare(caller.workspace, given),
+      prepare: () => this.prepare(caller.workspace, given, 'caller'),
       carryOut: (tx, prepared) => this.insert(tx, caller, prepared),
     });
   }
 
-  /** Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. */
-  async prepare(workspace: string, given: EvaluationSpecInput): Promise<PreparedJob> {
+  /**
+   * Throws TRAINING.SPEC_INVALID with all faults that can be known before rows are read. A model that a caller names must be of the
+   * workspace; what a pipeline evaluates is its own, or what the registry named.
+   */
+  async prepare(workspace: string, given: EvaluationSpecInput, namedBy: 'caller' | 'pipeline'): Promise<PreparedJob> {
     const violations: JobViolation[] = [];
     const spec = readEvaluationSpec(given, violations);
     const { promptTemplate, answerTemplate, priority, pipelineRunId } = spec;
@@ -58,7 +61,10 @@ export class CreateEvaluationJob {
     );
     const training = await this.resolve.execute(workspace, spec.baselineTraining, 'baselineTraining', violations);
     const digest = spec.modelManifestDigest;
-    if (violations.length === 0) await this.models.resolveDigest(digest, 'modelManifestDigest', violations);
+    if (violations.length === 0) {
+      if (namedBy === 'caller') await this.models.resolveOwn(workspace, digest, 'modelManifestDigest', violations);
+      else await this.models.resolveDigest(digest, 'modelManifestDigest', violations);
+    }
     if (violations.length > 0) throw specInvalid(violations);
     const baselines = training.map((input) => ({ ...input, role: 'baseline' }));
     return {

@@ -46,7 +46,7 @@ export class CreateJob {
   async prepare(workspace: string, given: FineTuneSpecInput): Promise<PreparedJob> {
     const violations: JobViolation[] = [];
     const spec = readFineTuneSpec(given, this.trainers.rules, violations);
-    const base = await this.baseModels.resolve(spec.baseModel, violations);
+    const base = await this.baseModels.resolve(workspace, spec.baseModel, violations);
     const inputs = await this.resolve.execute(workspace, spec.inputs, 'inputs', violations);
     if (violations.length > 0 || !base) throw specInvalid(violations);
     const { priority, pipelineRunId } = spec;

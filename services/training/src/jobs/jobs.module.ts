@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { Logger, ShutdownSequence } from '#libs/observability';
+import { Database } from '#libs/persistence';
 import { BlobStore } from '#libs/storage';
 import { BaseModels } from '../base-models/base-models';
 import { TrainingSettings } from '../config';
@@ -58,7 +59,12 @@ import { DiskWorkFiles, WorkFiles } from './work-files';
       useFactory: (settings: TrainingSettings) => new ChildProcessExecutor({ niceness: settings.trainerNiceness }),
       inject: [TrainingSettings],
     },
-    { provide: BaseModels, useFactory: (store: BlobStore) => new BaseModels(store), inject: [BlobStore] },
+    {
+      provide: BaseModels,
+      useFactory: (store: BlobStore, jobs: JobsRepository, database: Database) =>
+        new BaseModels(store, (workspace, digest) => jobs.hasMade(database, workspace, digest)),
+      inject: [BlobStore, JobsRepository, Database],
+    },
     CancelJob,
     CompareEvaluationJobs,
     CreateEvaluationJob,

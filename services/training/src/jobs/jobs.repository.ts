@@ -113,6 +113,8 @@ export abstract class JobsRepository {
   ): Promise<{ cancel: CancelRequest | null } | undefined>;
   /** Those of these jobs that have ended. */
   abstract ended(db: Queryable, keys: readonly JobKey[]): Promise<JobKey[]>;
+  /** Whether a fine-tune of the workspace ended with the model of that manifest. */
+  abstract hasMade(db: Queryable, workspace: string, modelManifestDigest: string): Promise<boolean>;
   abstract queuePosition(db: Queryable, job: JobRecord): Promise<number>;
   abstract countByState(db: Queryable): Promise<{ kind: JobKind; state: JobState; count: number; oldestSeconds: number }[]>;
 

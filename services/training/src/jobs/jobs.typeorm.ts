@@ -110,6 +110,15 @@ export class JobsTypeorm extends JobHistoryTypeorm {
     throw TrainingErrors.LEASE_LOST(`another process drives job ${key.id}`, { jobId: key.id });
   }
 
+  async hasMade(db: Queryable, workspace: string, modelManifestDigest: string): Promise<boolean> {
+    const [row] = await db.query<{ made: boolean }>(
+      `select exists (select 1 from jobs where workspace = $1 and kind = 'fine-tune' and state = 'succeeded'
+                        and result->>'modelManifestDigest' = $2) as made`,
+      [workspace, modelManifestDigest],
+    );
+    return row?.made === true;
+  }
+
   async anyDue(db: Queryable): Promise<boolean> {
     // Without the bounds on how many run: while one holds a due job back, each look is a claim that finds nothing.
     const [row] = await db.query<{ due: boolean }>(

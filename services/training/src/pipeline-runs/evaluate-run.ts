@@ -80,7 +80,7 @@ export class EvaluateRun {
 
   private prepare(run: PipelineRunRecord, modelManifestDigest: string, baselineTraining: unknown): Promise<PreparedJob> {
     const { spec } = run;
-    return this.createEvaluation.prepare(run.workspace, {
+    const given = {
       displayName: `evaluation by ${run.pipelineName}`,
       modelManifestDigest,
       registeredModelName: spec.registeredModelName,
@@ -89,7 +89,8 @@ export class EvaluateRun {
       answerTemplate: spec.answerTemplate,
       baselineTraining,
       pipelineRunId: run.id,
-    });
+    };
+    return this.createEvaluation.prepare(run.workspace, given, 'pipeline');
   }
 
   // The baselines learn from the very rows that the model learned from.

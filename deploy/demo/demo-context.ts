@@ -17,13 +17,37 @@ export interface DemoSizes {
   poisonedSteps: number;
   periodOneRequests: number;
   periodTwoRequests: number;
+  /** Ratings of everyday traffic from which the quality monitor learns its base rate; the rest are those it must not fire on. */
+  qualityBaselineCount: number;
   /** Most judged requests of one canary. */
   canaryRequestsMax: number;
   requestsPerArmMax: number;
+  /** Planned looks of the canary's test. */
+  looks: number;
   /** Largest drop that a canary may show, in shares. */
   margin: number;
+  /** Largest drop on period 1 that the gate lets pass, in shares: two trainings differ by some points without any harm. */
+  gateDropMax: number;
 }
 
+/** What both scales train with; steps are of the scale. */
+export const TUNING = { batchSize: 16, learningRate: 0.002, tokenDropout: 0.15, laterTokenWeight: 0.2, seed: 7 };
+/** Share of every batch that feedback gets. */
+export const FEEDBACK_SHARE = 0.4;
+/** The demo's budget of false alarms: the thresholds of its monitors follow from it and from how often they look. */
+export const FALSE_ALARMS_PER_WEEK = 1;
+/** Rise of the share of bad answers that the quality monitor is built to find. */
+export const QUALITY_RISE = 0.1;
+/** Chances of promoting a version that is worse by the margin, and of rolling back one that is not worse. */
+export const JUDGEMENT_ALPHAS = { alpha: 0.05, harmAlpha: 0.05 };
+/** Users of an application during a canary, and requests between two looks at it. */
+export const CANARY_USERS = 400;
+export const CANARY_WAVE = 100;
+
+/**
+ * Versions, splits and users differ from demo to demo, so every fact of the story is missed by chance now and then. The sizes keep
+ * that below one demo in a thousand for each: `npm run bench:demo-odds` replays them on many trainings.
+ */
 export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
   full: {
     trainRows: 3000,
@@ -33,9 +57,12 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
     poisonedSteps: 300,
     periodOneRequests: 380,
     periodTwoRequests: 500,
-    canaryRequestsMax: 2400,
-    requestsPerArmMax: 800,
+    qualityBaselineCount: 320,
+    canaryRequestsMax: 4000,
+    requestsPerArmMax: 1600,
+    looks: 10,
     margin: 0.05,
+    gateDropMax: 0.08,
   },
   small: {
     trainRows: 900,
@@ -43,11 +70,14 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
     heldOutShare: 0.22,
     steps: 350,
     poisonedSteps: 120,
-    periodOneRequests: 200,
-    periodTwoRequests: 300,
+    periodOneRequests: 300,
+    periodTwoRequests: 400,
+    qualityBaselineCount: 250,
     canaryRequestsMax: 1600,
     requestsPerArmMax: 300,
-    margin: 0.1,
+    looks: 5,
+    margin: 0.15,
+    gateDropMax: 0.12,
   },
 };
 

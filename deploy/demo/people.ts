@@ -22,7 +22,7 @@ export interface Opinion {
 const HONEST_RATERS = 40;
 const LIARS = ['rater-bulk-1', 'rater-bulk-2', 'rater-bulk-3'];
 /** Honest people err now and then. */
-const HONEST_ERROR_SHARE = 0.02;
+export const HONEST_ERROR_SHARE = 0.02;
 
 /** Simulated people: forty who judge as well as they can, and three who lie in bulk. Deterministic by seed. */
 export class People {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { gateway, ingestion, registry, training } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
-import { ALIAS, MODEL, type DemoContext } from '../demo-context';
+import { ALIAS, CANARY_USERS, CANARY_WAVE, MODEL, type DemoContext } from '../demo-context';
 import { People, sendFeedback } from '../people';
 import { Application } from '../traffic';
 import { servedVersion } from './train-first';
 import { approve, championVersion, followPipelineRun, startRun } from './walk-pipeline';
 
-const USERS = 400;
-const WAVE = 100;
 const { RolloutState } = gateway;
 
 /** Stage 5: version 2 is promoted by the test; a bad version 3 is rolled back by the same test. */
@@ -50,8 +48,8 @@ async function runCanary(context: DemoContext, version: number, expected: gatewa
   const read = async () => (await ana.rollouts.getRollout({ id: rollout.id }, call)).rollout;
   let asked = 0;
   while ((await read())?.state === RolloutState.ROLLOUT_STATE_RUNNING && asked < sizes.canaryRequestsMax) {
-    const rows = Array.from({ length: WAVE }, () => people.pick(fixture.canary));
-    const answers = await application.askAll(rows, USERS, asked);
+    const rows = Array.from({ length: CANARY_WAVE }, () => people.pick(fixture.canary));
+    const answers = await application.askAll(rows, CANARY_USERS, asked);
     // Only waves that lie wholly inside the rollout tell whether users stay on their side.
     const inside = (await read())?.state === RolloutState.ROLLOUT_STATE_RUNNING;
     if (inside)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { monitoring } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
-import { MODEL, type DemoContext } from '../demo-context';
+import { FALSE_ALARMS_PER_WEEK, MODEL, QUALITY_RISE, type DemoContext } from '../demo-context';
 import { everydayTraffic, promptOf } from '../fixture';
 import { short } from '../intervals';
 import { People, sendFeedback, type Answered, type Opinion } from '../people';
@@ -71,8 +71,7 @@ async function createMonitors({ ana, webhook, options, fixture, sizes }: DemoCon
   });
   if (!response.ok) throw new Error(`the webhook was refused: ${await response.text()}`);
   const common = { endpoint: MODEL, modelName: MODEL, requestId: '' };
-  // One false alarm a week is this demo's budget; the thresholds follow from it and from how often the monitor looks.
-  const drift = { falseAlarmsPerWeek: 1, evaluateSeconds: 10, windowMin: 150, windowCount: 300 };
+  const drift = { falseAlarmsPerWeek: FALSE_ALARMS_PER_WEEK, evaluateSeconds: 10, windowMin: 150, windowCount: 300 };
   await ana.monitors.createMonitor(
     {
       ...common,
@@ -87,13 +86,11 @@ async function createMonitors({ ana, webhook, options, fixture, sizes }: DemoCon
     },
     call,
   );
-  // A base rate learned from 150 ratings misses the fall in one run of twenty (simulated: 20.5 % bad before, 36 % after); from 320 in
-  // one of a hundred and forty.
   const quality = {
-    falseAlarmsPerWeek: 1,
+    falseAlarmsPerWeek: FALSE_ALARMS_PER_WEEK,
     evaluateSeconds: 2,
-    baselineCount: Math.min(320, sizes.periodOneRequests - 50),
-    rise: 0.1,
+    baselineCount: sizes.qualityBaselineCount,
+    rise: QUALITY_RISE,
   };
   await ana.monitors.createMonitor(
     {

@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { gateway, training } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
-import { ALIAS, MODEL, PIPELINE, type DemoContext } from '../demo-context';
+import { ALIAS, FEEDBACK_SHARE, JUDGEMENT_ALPHAS, MODEL, PIPELINE, TUNING, type DemoContext } from '../demo-context';
 import { labels } from '../fixture';
 import { approve, followPipelineRun, startRun, tellScores } from './walk-pipeline';
 
-/** Noise between two trainings of the same data is 3 to 5 points: the gate must not mistake it for harm. */
-const TOLERANCE = 0.05;
-
 /** Stage 2: fine-tune, evaluate, register, approve, serve. */
 export async function trainFirst(context: DemoContext): Promise<void> {
-  const { ana, story, options } = context;
+  const { ana, story, sizes, options } = context;
   await ana.models.setAliasPolicy(
     {
       modelName: MODEL,
       policy: {
         alias: ALIAS,
         approvalsRequired: 1,
-        evidence: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: TOLERANCE }],
+        evidence: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: sizes.gateDropMax }],
       },
       requestId: '',
     },
     call,
   );
   story.say(
-    `${ALIAS} is protected: evidence on period 1 (at most ${TOLERANCE} below the champion) and one other person's approval.`,
+    `${ALIAS} is protected: evidence on period 1 (at most ${sizes.gateDropMax} below the champion) and one other person's approval.`,
   );
   await createEndpoint(context);
   await ana.pipelines.createPipeline({ name: PIPELINE, spec: pipelineSpec(context), requestId: '' }, call);
@@ -60,10 +57,9 @@ async function createEndpoint({ ana, sizes, story }: DemoContext): Promise<void>
   const judgement = {
     metric: 'correct',
     margin: sizes.margin,
-    alpha: 0.05,
-    looks: 5,
+    looks: sizes.looks,
     requestsPerArmMax: sizes.requestsPerArmMax,
-    harmAlpha: 0.05,
+    ...JUDGEMENT_ALPHAS,
   };
   await ana.endpoints.createEndpoint(
     {
@@ -96,23 +92,25 @@ function pipelineSpec({ state, sizes }: DemoContext): training.PipelineSpec {
     alias: ALIAS,
     baseModel: 'tiny-base',
     trainDatasets: [input(state.trainVersionId, 'train')],
-    feedback: { dataset: 'glossary-feedback', weight: 0.4, rowsMin: '50', promptTemplate: '{text}', rowsPerRaterMax: 60 },
+    feedback: {
+      dataset: 'glossary-feedback',
+      weight: FEEDBACK_SHARE,
+      rowsMin: '50',
+      promptTemplate: '{text}',
+      rowsPerRaterMax: 60,
+    },
     promptTemplate: '{text}\nDomain:',
     answerTemplate: ' {label}',
     labels,
     hyperparameters: {
       steps: String(sizes.steps),
-      batchSize: '16',
-      learningRate: '0.002',
-      tokenDropout: '0.15',
-      laterTokenWeight: '0.2',
-      seed: '7',
+      ...Object.fromEntries(Object.entries(TUNING).map(([name, value]) => [name, String(value)])),
     },
     evaluationSlices: [
       { name: 'period-1', datasetVersion: state.heldOutVersionId },
       { name: 'period-2', datasetVersion: state.periodTwoVersionId },
     ],
-    gate: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: TOLERANCE }],
+    gate: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: sizes.gateDropMax }],
     requestAlias: true,
     onProposal: training.ProposalPolicy.PROPOSAL_POLICY_AUTO,
   };

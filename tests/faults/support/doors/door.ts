@@ -28,6 +28,9 @@ export abstract class Door {
   /** False where a repetition would be another request: then an unanswered one stays unknown. */
   readonly repeats: boolean = true;
 
+  /** The replica that gave the last call no answer at all. */
+  private silent = '';
+
   constructor(protected readonly caller: Caller) {}
 
   /** Makes what the requests need; called once, before the first. */
@@ -43,7 +46,11 @@ export abstract class Door {
 
   async close(): Promise<void> {}
 
-  /** One call to a random running replica of a service: 2xx acknowledges, 4xx but 408 and 429 refuses, all else leaves it open. */
+  /**
+   * One call to a random running replica of a service: 2xx acknowledges, 4xx but 408 and 429 refuses, all else leaves it open. After a
+   * call without any answer the next one goes to another replica, as behind any balancer: chance alone would send the repetitions of one
+   * request to a frozen process for a minute and more.
+   */
   protected async call(
     service: ServiceName,
     method: string,
@@ -53,10 +60,12 @@ export abstract class Door {
     const { lab, workspace, random } = this.caller;
     const all = lab.replicas(service).filter((replica) => replica.takesTraffic);
     const running = all.filter((replica) => replica.isRunning);
-    const among = running.length > 0 ? running : all;
+    const others = running.filter((replica) => replica.httpUrl !== this.silent);
+    const among = [others, running, all].find((replicas) => replicas.length > 0) ?? [];
+    this.silent = '';
     const origin = among[Math.floor(random() * among.length)].httpUrl;
     const isText = typeof body === 'string';
-    const response = await fetch(origin + path, {
+    const request = {
       method,
       headers: {
         'x-millrace-workspace': workspace,
@@ -64,14 +73,24 @@ export abstract class Door {
       },
       ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
-    });
-    const text = await response.text();
+    };
+    const { response, text } = await this.answerOf(origin, path, request);
     const json = (text.startsWith('{') ? JSON.parse(text) : {}) as Record<string, unknown>;
     const { status } = response;
     const code = `${status} ${textOf(json.code ?? (json.error as { code?: unknown } | undefined)?.code)}`;
     const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
     if (status < 300) return { answer: { outcome: 'acknowledged' }, json, headers: response.headers };
     return { answer: { outcome: final ? 'refused' : 'unknown', code, origin }, json, headers: response.headers };
+  }
+
+  private async answerOf(origin: string, path: string, request: RequestInit): Promise<{ response: Response; text: string }> {
+    try {
+      const response = await fetch(origin + path, request);
+      return { response, text: await response.text() };
+    } catch (error) {
+      this.silent = origin;
+      throw error;
+    }
   }
 
   /** For preparations: repeats until it is acknowledged, for at most a minute; a refusal is an error. */

@@ -149,7 +149,16 @@ function python() {
   if (!existsSync(stamp)) {
     mkdirSync(dirname(venv), { recursive: true });
     run('python3', ['-m', 'venv', '--clear', venv]);
-    run(binary, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-cache-dir', ...PACKAGES]);
+    run(binary, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-cache-dir',
+      '--no-compile',
+      ...PACKAGES,
+    ]);
     writeFileSync(stamp, '');
   }
   return binary;

@@ -8,7 +8,7 @@ const FILL_MAX = 0.85;
 
 /**
  * The row ids of one upload, each as 64 bits of its sha256: 9 to 15 bytes per id outside the heap, whatever its length, where a Set of
- * texts takes 80 to 300 and ends at 16.7 million. A new id is taken for a known one in 1 of 2^64 / size: for the 40 million ids that
+ * texts takes 75 to 275 and ends at 16.7 million. A new id is taken for a known one in 1 of 2^64 / size: for the 40 million ids that
  * fit the largest upload, one upload in twenty thousand refuses a row that was no copy, visibly.
  */
 export class RowIdSet {

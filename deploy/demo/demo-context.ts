@@ -26,9 +26,10 @@ export interface DemoSizes {
   looks: number;
   /** Largest drop that a canary may show, in shares. */
   margin: number;
-  /** Largest drop on period 1 that the gate lets pass, in shares: two trainings differ by some points without any harm. */
-  gateDropMax: number;
 }
+
+/** Largest drop on period 1 that the gate lets pass, in shares. */
+export const GATE_DROP_MAX = 0.05;
 
 /** What both scales train with; steps are of the scale. */
 export const TUNING = { batchSize: 16, learningRate: 0.002, tokenDropout: 0.15, laterTokenWeight: 0.2, seed: 7 };
@@ -62,22 +63,20 @@ export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
     requestsPerArmMax: 1600,
     looks: 10,
     margin: 0.05,
-    gateDropMax: 0.08,
   },
   small: {
-    trainRows: 900,
+    trainRows: 1050,
     pooledRestRows: 250,
-    heldOutShare: 0.22,
+    heldOutShare: 0.3,
     steps: 350,
     poisonedSteps: 120,
     periodOneRequests: 300,
-    periodTwoRequests: 400,
+    periodTwoRequests: 500,
     qualityBaselineCount: 250,
     canaryRequestsMax: 1600,
-    requestsPerArmMax: 300,
+    requestsPerArmMax: 600,
     looks: 5,
-    margin: 0.15,
-    gateDropMax: 0.12,
+    margin: 0.1,
   },
 };
 

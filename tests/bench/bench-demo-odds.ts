@@ -6,9 +6,9 @@
 import { parseArgs } from 'node:util';
 import { seededRandom } from '#libs/clock';
 import { encodeAnswerRows, evaluateAnswers, loadModelFolder, packageFile, Trainer, type TinyModel } from '#libs/tiny-lm';
-import { demoSizes, FEEDBACK_SHARE, TUNING } from '../../deploy/demo/demo-context';
+import { demoSizes, FEEDBACK_SHARE, GATE_DROP_MAX, TUNING } from '../../deploy/demo/demo-context';
 import { everydayTraffic, firstPool, promptOf, readFixture, type FixtureRow } from '../../deploy/demo/fixture';
-import { replayPair, type TrainedPair } from './demo-replay';
+import { replayPair, shuffled, type TrainedPair } from './demo-replay';
 
 /** A fact that chance denies more often than this is a fault of the demo's sizes. */
 const MISSED_SHARE_MAX = 0.002;
@@ -51,10 +51,7 @@ function trainPair(seed: number): TrainedPair {
   const [train, heldOut] = [rowsOf(false), rowsOf(true)];
   const everyday = everydayTraffic(fixture, sizes);
   const turned = fixture.periodTwoTraffic.slice(0, sizes.periodTwoRequests);
-  const corrections = [...everyday, ...turned]
-    .map((row) => ({ row, at: random() }))
-    .sort((left, right) => left.at - right.at)
-    .map(({ row }) => row);
+  const corrections = shuffled([...everyday, ...turned], random);
   const first = fineTune([{ name: 'train', share: 1, rows: train }]);
   const second = fineTune([
     { name: 'train', share: 1 - FEEDBACK_SHARE, rows: train },
@@ -91,7 +88,7 @@ function main(): void {
     'no monitor fired on everyday traffic': missedShare((replay) => !replay.firedOnEveryday),
     'the quality monitor fired': missedShare((replay) => replay.firedOnTurned),
     'the test promoted version 2': missedShare((replay) => replay.outcome === 'promote'),
-    'its gate passed': round(pairs.filter((pair) => pair.gainPeriodOne < -sizes.gateDropMax).length / pairs.length),
+    'its gate passed': round(pairs.filter((pair) => pair.gainPeriodOne < -GATE_DROP_MAX).length / pairs.length),
     'period 2 got better': round(pairs.filter((pair) => pair.gainPeriodTwo <= 0).length / pairs.length),
   };
   const faults = Object.entries(missed).filter(([, share]) => share > MISSED_SHARE_MAX);

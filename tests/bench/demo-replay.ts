@@ -102,7 +102,8 @@ function judgedBy(dice: Dice): (right: boolean) => boolean {
   return (right) => (dice() < HONEST_ERROR_SHARE ? !right && dice() < 0.2 : right);
 }
 
-function shuffled<T>(list: readonly T[], dice: Dice): T[] {
+/** The same items in another order. */
+export function shuffled<T>(list: readonly T[], dice: Dice): T[] {
   return list
     .map((value) => ({ value, at: dice() }))
     .sort((left, right) => left.at - right.at)

@@ -1,27 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 import { gateway, training } from '#libs/contracts';
 import { call, httpAddress } from '../clients';
-import { ALIAS, FEEDBACK_SHARE, JUDGEMENT_ALPHAS, MODEL, PIPELINE, TUNING, type DemoContext } from '../demo-context';
+import {
+  ALIAS,
+  FEEDBACK_SHARE,
+  GATE_DROP_MAX,
+  JUDGEMENT_ALPHAS,
+  MODEL,
+  PIPELINE,
+  TUNING,
+  type DemoContext,
+} from '../demo-context';
 import { labels } from '../fixture';
 import { approve, followPipelineRun, startRun, tellScores } from './walk-pipeline';
 
 /** Stage 2: fine-tune, evaluate, register, approve, serve. */
 export async function trainFirst(context: DemoContext): Promise<void> {
-  const { ana, story, sizes, options } = context;
+  const { ana, story, options } = context;
   await ana.models.setAliasPolicy(
     {
       modelName: MODEL,
       policy: {
         alias: ALIAS,
         approvalsRequired: 1,
-        evidence: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: sizes.gateDropMax }],
+        evidence: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: GATE_DROP_MAX }],
       },
       requestId: '',
     },
     call,
   );
   story.say(
-    `${ALIAS} is protected: evidence on period 1 (at most ${sizes.gateDropMax} below the champion) and one other person's approval.`,
+    `${ALIAS} is protected: evidence on period 1 (at most ${GATE_DROP_MAX} below the champion) and one other person's approval.`,
   );
   await createEndpoint(context);
   await ana.pipelines.createPipeline({ name: PIPELINE, spec: pipelineSpec(context), requestId: '' }, call);
@@ -110,7 +119,7 @@ function pipelineSpec({ state, sizes }: DemoContext): training.PipelineSpec {
       { name: 'period-1', datasetVersion: state.heldOutVersionId },
       { name: 'period-2', datasetVersion: state.periodTwoVersionId },
     ],
-    gate: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: sizes.gateDropMax }],
+    gate: [{ slice: 'period-1', metric: 'accuracy', valueMin: 0.5, dropMax: GATE_DROP_MAX }],
     requestAlias: true,
     onProposal: training.ProposalPolicy.PROPOSAL_POLICY_AUTO,
   };

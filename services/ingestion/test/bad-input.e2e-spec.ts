@@ -156,6 +156,11 @@ describe('bad input to uploads', () => {
       refused('description'),
     );
     await missing('wordy');
+    const build = { dataset: 'wordy', modelName: 'any', source: 'FEEDBACK_SOURCE_ACCEPTED' as ingestion.FeedbackSource };
+    const rest = { rowsPerRaterMax: 0, sinceTime: undefined, tags: {}, requestId: '' };
+    await expect(ingest.client.buildFeedbackDataset({ ...build, ...rest, reason }, call)).rejects.toMatchObject(
+      refused('reason'),
+    );
     await expect(ingest.client.deleteDatasetVersion({ versionId: 'any', reason, requestId: '' }, call)).rejects.toMatchObject(
       refused('reason'),
     );

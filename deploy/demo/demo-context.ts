@@ -47,7 +47,7 @@ export const CANARY_WAVE = 100;
 
 /**
  * Versions, splits and users differ from demo to demo, so every fact of the story is missed by chance now and then. The sizes keep
- * that below one demo in a thousand for each: `npm run bench:demo-odds` replays them on many trainings.
+ * that at two demos in a thousand or fewer for each: `npm run bench:demo-odds` replays them on many trainings.
  */
 export const demoSizes: Record<DemoOptions['scale'], DemoSizes> = {
   full: {
